@@ -46,6 +46,7 @@ impl Timestamp {
     }
 
     /// The next moment that can be told apart.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + chrono::TimeDelta::microseconds(1))
     }
