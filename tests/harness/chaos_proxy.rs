@@ -221,3 +221,90 @@ impl Drop for Counted {
 fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+        time::timeout,
+    };
+
+    use super::{ChaosProxy, spawn};
+    use crate::eventually;
+
+    /// Long enough for a byte to come back through the proxy, were it let through.
+    const PATIENCE: Duration = Duration::from_millis(200);
+
+    async fn echo_behind_a_proxy() -> ChaosProxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                spawn(async move {
+                    let (mut source, mut sink) = stream.split();
+                    _ = tokio::io::copy(&mut source, &mut sink).await;
+                });
+            }
+        });
+        ChaosProxy::start(addr).await
+    }
+
+    async fn echoed(stream: &mut TcpStream) -> bool {
+        let mut answer = [0];
+        let exchange = async {
+            stream.write_all(b"x").await?;
+            stream.read_exact(&mut answer).await
+        };
+        timeout(PATIENCE, exchange)
+            .await
+            .is_ok_and(|read| read.is_ok())
+    }
+
+    #[tokio::test]
+    async fn a_hung_proxy_holds_back_what_a_healed_one_delivers() {
+        let proxy = echo_behind_a_proxy().await;
+        let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+        assert!(echoed(&mut stream).await);
+
+        proxy.hang().await;
+        assert!(!echoed(&mut stream).await);
+        let mut late = TcpStream::connect(proxy.addr()).await.unwrap();
+        assert!(!echoed(&mut late).await);
+
+        proxy.heal().await;
+        for stream in [&mut stream, &mut late] {
+            let mut held_back = [0];
+            timeout(Duration::from_secs(5), stream.read_exact(&mut held_back))
+                .await
+                .unwrap()
+                .unwrap();
+            assert!(echoed(stream).await);
+        }
+        assert_eq!(proxy.connections(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_cut_proxy_closes_and_refuses_until_it_is_healed() {
+        let proxy = echo_behind_a_proxy().await;
+        let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+        assert!(echoed(&mut stream).await);
+
+        proxy.cut().await;
+        assert!(!echoed(&mut stream).await);
+        assert!(TcpStream::connect(proxy.addr()).await.is_err());
+        let none_left = async || proxy.connections() == 0;
+        eventually::holds(
+            "its connections are closed",
+            Duration::from_secs(5),
+            none_left,
+        )
+        .await;
+
+        proxy.heal().await;
+        let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+        assert!(echoed(&mut stream).await);
+    }
+}

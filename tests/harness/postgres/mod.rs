@@ -197,3 +197,72 @@ fn programs(backend: Backend) -> PathBuf {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use sqlx::Connection as _;
+    use tokio::time::timeout;
+
+    use super::{Cluster, Durability};
+    use crate::database::{Backend, Database};
+
+    async fn answers(cluster: &Cluster) -> bool {
+        let asked = async { cluster.connect("postgres").await.ping().await.is_ok() };
+        timeout(Duration::from_secs(2), asked)
+            .await
+            .unwrap_or(false)
+    }
+
+    #[tokio::test]
+    async fn a_cluster_survives_what_tests_do_to_it_and_leaves_nothing_behind() {
+        let cluster = Cluster::start(Backend::Postgres15, Durability::On).await;
+        cluster
+            .execute(
+                "postgres",
+                "create table kept (id int); insert into kept values (1)",
+            )
+            .await;
+
+        cluster.freeze().await;
+        assert!(!answers(&cluster).await, "a frozen cluster is silent");
+        cluster.thaw().await;
+        assert!(answers(&cluster).await);
+
+        cluster.restart().await;
+        let mut connection = cluster.connect("postgres").await;
+        let kept: i32 = sqlx::query_scalar("select id from kept")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(kept, 1);
+
+        let directory: String = sqlx::query_scalar("show data_directory")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        cluster.freeze().await;
+        drop(cluster);
+        assert!(!PathBuf::from(directory).exists());
+    }
+
+    #[tokio::test]
+    async fn databases_are_apart_and_go_with_their_test() {
+        let one = Database::fresh(Backend::Postgres15).await;
+        let other = Database::fresh(Backend::Postgres15).await;
+        assert_ne!(one.url(), other.url());
+        drop((one, other));
+
+        let mut connection = Cluster::shared(Backend::Postgres15)
+            .await
+            .connect("postgres")
+            .await;
+        let left: i64 =
+            sqlx::query_scalar("select count(*) from pg_database where datname like 'test%'")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+        assert_eq!(left, 0);
+    }
+}

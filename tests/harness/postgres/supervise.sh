@@ -8,6 +8,8 @@
 bin=$1
 shift
 postmaster=
+# A test that is gone does not read the answers, and that must not stop the cleaning up.
+trap '' HUP PIPE
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/pg.XXXXXX") || exit 1
 cd "$dir" || exit 1
