@@ -28,6 +28,7 @@ pub mod csv;
 macro_rules! on_each_database {
     ($($(#[$attribute:meta])* async fn $name:ident($subject:ident: $kind:ident) $body:block)+) => {$(
         $(#[$attribute])*
+        #[cfg(test)]
         async fn $name($subject: $kind) $body
 
         mod $name {
@@ -54,6 +55,7 @@ macro_rules! on_each_database {
 macro_rules! on_each_postgres {
     ($($(#[$attribute:meta])* async fn $name:ident($subject:ident: $kind:ident) $body:block)+) => {$(
         $(#[$attribute])*
+        #[cfg(test)]
         async fn $name($subject: $kind) $body
 
         mod $name {
