@@ -3,6 +3,8 @@
 use std::{
     io::{BufRead as _, BufReader, Read},
     net::SocketAddr,
+    os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -23,6 +25,8 @@ pub struct Process {
     child: Child,
     captured: Arc<Mutex<Captured>>,
     readers: Vec<JoinHandle<()>>,
+    /// Let go after `drop` has ended the process.
+    _janitor: Janitor,
     /// In use as long as the process lives; fields are dropped after `drop` has ended it.
     _data_dir: DataDir,
 }
@@ -95,6 +99,7 @@ impl Process {
             }),
         ];
         Self {
+            _janitor: Janitor::watch(child.id(), database.dir()),
             child,
             captured,
             readers,
@@ -178,6 +183,33 @@ impl From<Exit> for StartFailure {
             stderr: exit.stderr,
             output: exit.output,
         }
+    }
+}
+
+/// A shell that does what `drop` would have done, if the test process is killed: it sees that its pipe is closed.
+#[derive(Debug)]
+struct Janitor(Child);
+
+impl Janitor {
+    fn watch(process: u32, directory: &Path) -> Self {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", r#"read -r _; kill -9 "$1"; rm -rf "$2""#, "janitor"])
+            .arg(process.to_string())
+            .arg(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        Self(shell.spawn().expect("`sh` runs"))
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        // Not `wait` alone: it would close the pipe first, which is the sign to clean up.
+        _ = self.0.wait();
     }
 }
 
