@@ -1,1 +1,7 @@
-//! x
+//! What survives what: ends, crashes, starts at the same time, wrong settings, a database that goes away.
+
+mod crash;
+mod postgres_away;
+mod settings;
+mod shutdown;
+mod start;

@@ -1,0 +1,268 @@
+//! Postgres clusters of the tests' own: one shared by the suite, and others that a test may break.
+
+mod supervisor;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions,
+};
+use tokio::sync::OnceCell;
+
+use crate::{database::Backend, postgres::supervisor::Supervisor};
+
+/// What a suite's services need together: each test of a many-core machine runs one or two, each with its pool.
+const MAX_CONNECTIONS: &str = "max_connections=500";
+
+/// What makes throw-away data fast. Such a cluster loses its data with the machine, not with its processes.
+const VOLATILE: [&str; 3] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+];
+
+/// A free port can be taken by somebody else before Postgres binds it, but hardly three times in a row.
+const PORT_ATTEMPTS: usize = 3;
+
+/// Whether a commit has reached the disk when it is answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Durability {
+    Off,
+    On,
+}
+
+/// A running Postgres. It ends, and its directory goes, with this value or with the test process, even one that is killed.
+#[derive(Debug)]
+pub struct Cluster {
+    backend: Backend,
+    port: u16,
+    supervisor: Arc<Mutex<Supervisor>>,
+}
+
+impl Cluster {
+    /// Starts an empty cluster on a free port of the loopback address.
+    pub async fn start(backend: Backend, durability: Durability) -> Self {
+        let settings = match durability {
+            Durability::Off => VOLATILE.as_slice(),
+            Durability::On => &[],
+        };
+        let mut options = vec!["-c", MAX_CONNECTIONS];
+        for setting in settings {
+            options.extend(["-c", setting]);
+        }
+
+        let mut supervisor = Supervisor::spawn(&programs(backend), &options);
+        let starting = tokio::task::spawn_blocking(move || {
+            supervisor.say("create").expect("a cluster can be created");
+            (first_start(&mut supervisor), supervisor)
+        });
+        let (port, supervisor) = starting.await.expect("Postgres starts");
+        Self {
+            backend,
+            port,
+            supervisor: Arc::new(Mutex::new(supervisor)),
+        }
+    }
+
+    /// The cluster that all tests of this process share; each makes its own database in it.
+    pub async fn shared(backend: Backend) -> Arc<Self> {
+        static POSTGRES_15: OnceCell<Arc<Cluster>> = OnceCell::const_new();
+        static POSTGRES_18: OnceCell<Arc<Cluster>> = OnceCell::const_new();
+
+        let cell = match backend {
+            Backend::Sqlite => panic!("SQLite has no cluster"),
+            Backend::Postgres15 => &POSTGRES_15,
+            Backend::Postgres18 => &POSTGRES_18,
+        };
+        let start = async || Arc::new(Self::start(backend, Durability::Off).await);
+        Arc::clone(cell.get_or_init(start).await)
+    }
+
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@{}/{database}", self.addr())
+    }
+
+    /// Ends every process of Postgres at once, without a checkpoint: what a crash leaves behind.
+    pub async fn stop_immediate(&self) {
+        self.say("stop".to_owned()).await;
+    }
+
+    /// Starts it again after [`Self::stop_immediate`], on the same port and data.
+    pub async fn start_again(&self) {
+        self.say(format!("start {}", self.port)).await;
+    }
+
+    /// A crash and the recovery from it.
+    pub async fn restart(&self) {
+        self.stop_immediate().await;
+        self.start_again().await;
+    }
+
+    /// Stops the clock of all its processes: connections stay open, and nothing answers.
+    pub async fn freeze(&self) {
+        self.say("freeze".to_owned()).await;
+    }
+
+    /// Lets go on what [`Self::freeze`] stopped.
+    pub async fn thaw(&self) {
+        self.say("thaw".to_owned()).await;
+    }
+
+    /// Runs `sql`, which may be several statements, in `database`.
+    pub async fn execute(&self, database: &str, sql: &str) {
+        let mut connection = self.connect(database).await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        connection.close().await.expect("the connection closes");
+    }
+
+    pub async fn connect(&self, database: &str) -> PgConnection {
+        PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(self.port)
+            .username("postgres")
+            .database(database)
+            .connect()
+            .await
+            .expect("the cluster accepts connections")
+    }
+
+    async fn say(&self, words: String) {
+        let supervisor = Arc::clone(&self.supervisor);
+        let saying = tokio::task::spawn_blocking(move || {
+            let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+            supervisor.say(&words)
+        });
+        saying
+            .await
+            .expect("the supervisor is asked")
+            .expect("Postgres obeys");
+    }
+}
+
+fn first_start(supervisor: &mut Supervisor) -> u16 {
+    let mut reason = String::new();
+    for _ in 0..PORT_ATTEMPTS {
+        let port = free_port();
+        match supervisor.say(&format!("start {port}")) {
+            Ok(()) => return port,
+            Err(refusal) => reason = refusal,
+        }
+    }
+    panic!("{reason}")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("the listener is bound").port()
+}
+
+/// Where `initdb` and `postgres` of that version are.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where Postgres is installed belongs to the machine, not to a test"
+)]
+fn programs(backend: Backend) -> PathBuf {
+    let (variable, default) = match backend {
+        Backend::Sqlite => panic!("SQLite has no programs"),
+        Backend::Postgres15 => ("POSTGRES_15_BIN", Some("/usr/lib/postgresql/15/bin")),
+        Backend::Postgres18 => ("POSTGRES_18_BIN", None),
+    };
+    let folder = std::env::var_os(variable)
+        .filter(|folder| !folder.is_empty())
+        .or(default.map(Into::into))
+        .map(PathBuf::from);
+    match folder {
+        Some(folder) if folder.join("initdb").exists() => folder,
+        Some(folder) => panic!(
+            "no `initdb` in {}: install that Postgres or set {variable} to the folder of its programs",
+            folder.display()
+        ),
+        None => panic!(
+            "{variable} is not set: run the suite with `make test`, which brings that Postgres and sets it"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use sqlx::Connection as _;
+    use tokio::time::timeout;
+
+    use super::{Cluster, Durability};
+    use crate::database::{Backend, Database};
+
+    async fn answers(cluster: &Cluster) -> bool {
+        let asked = async { cluster.connect("postgres").await.ping().await.is_ok() };
+        timeout(Duration::from_secs(2), asked)
+            .await
+            .unwrap_or(false)
+    }
+
+    #[tokio::test]
+    async fn a_cluster_survives_what_tests_do_to_it_and_leaves_nothing_behind() {
+        let cluster = Cluster::start(Backend::Postgres15, Durability::On).await;
+        cluster
+            .execute(
+                "postgres",
+                "create table kept (id int); insert into kept values (1)",
+            )
+            .await;
+
+        cluster.freeze().await;
+        assert!(!answers(&cluster).await, "a frozen cluster is silent");
+        cluster.thaw().await;
+        assert!(answers(&cluster).await);
+
+        cluster.restart().await;
+        let mut connection = cluster.connect("postgres").await;
+        let kept: i32 = sqlx::query_scalar("select id from kept")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(kept, 1);
+
+        let directory: String = sqlx::query_scalar("show data_directory")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        cluster.freeze().await;
+        drop(cluster);
+        assert!(!PathBuf::from(directory).exists());
+    }
+
+    #[tokio::test]
+    async fn databases_are_apart_and_go_with_their_test() {
+        let one = Database::fresh(Backend::Postgres15).await;
+        let other = Database::fresh(Backend::Postgres15).await;
+        assert_ne!(one.url(), other.url());
+        drop((one, other));
+
+        let mut connection = Cluster::shared(Backend::Postgres15)
+            .await
+            .connect("postgres")
+            .await;
+        let left: i64 =
+            sqlx::query_scalar("select count(*) from pg_database where datname like 'test%'")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+        assert_eq!(left, 0);
+    }
+}

@@ -1,0 +1,72 @@
+//! Keeps Postgres alive exactly as long as the test process, through a shell that watches a pipe.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+const SCRIPT: &str = include_str!("supervise.sh");
+
+/// The shell that is the parent of Postgres.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    shell: Child,
+    /// Closed by `drop`, which is the sign to clean up.
+    words: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Supervisor {
+    pub(super) fn spawn(programs: &Path, options: &[&str]) -> Self {
+        let mut shell = Command::new("sh")
+            .args(["-c", SCRIPT, "supervise"])
+            .arg(programs)
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // A Ctrl-C or a test runner's kill goes to the group of the test process, and this one has to outlive it.
+            .process_group(0)
+            .spawn()
+            .expect("`sh` runs");
+        let words = shell.stdin.take();
+        let answers = BufReader::new(shell.stdout.take().expect("its output is piped"));
+        let mut supervisor = Self {
+            shell,
+            words,
+            answers,
+        };
+        assert!(
+            Path::new(&supervisor.line()).is_dir(),
+            "no directory for Postgres could be made"
+        );
+        supervisor
+    }
+
+    /// Has a word obeyed, or returns why it was not.
+    pub(super) fn say(&mut self, word: &str) -> Result<(), String> {
+        let words = self.words.as_mut().expect("open until dropped");
+        writeln!(words, "{word}").map_err(|error| format!("the supervisor is gone: {error}"))?;
+        match self.line() {
+            answer if answer == "ok" => Ok(()),
+            answer => Err(answer),
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        match self.answers.read_line(&mut line) {
+            Ok(_) => line.trim_end().to_owned(),
+            Err(error) => format!("the supervisor is gone: {error}"),
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.words = None;
+        _ = self.shell.wait();
+    }
+}
