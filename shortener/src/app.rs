@@ -10,6 +10,10 @@ use axum::{
 use tokio::net::TcpListener;
 
 use crate::{
+    clicks::{
+        Clicks,
+        start::{Ingredients, Recording},
+    },
     config::{Auth, Config, LimitsConfig},
     database::{Db, open},
     health::{self, Readiness},
@@ -24,6 +28,7 @@ use crate::{
 #[derive(Clone, Debug, FromRef)]
 pub struct AppState {
     pub db: Db,
+    pub clicks: Arc<Clicks>,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
     pub envelope: Envelope,
@@ -87,7 +92,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::default();
     let management_router = health::router(Arc::clone(&metrics), readiness.clone());
     let management_stop = tokio_util::sync::CancellationToken::new();
-    tasks.spawn_connection(server::serve(
+    tasks.spawn(server::serve(
         management,
         management_router,
         tasks.clone(),
@@ -101,14 +106,31 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         return Ok(());
     };
 
+    let ingredients = Ingredients {
+        config: &config.clicks,
+        data_dir: &config.database.data_dir,
+        own_hosts: config.access.public_hosts.iter().map(Host::site).collect(),
+        db: db.clone(),
+        session: db.session(),
+        metrics: Arc::clone(&metrics.clicks),
+    };
+    let starting = Recording::start(ingredients, &tasks);
+    let Some(recording) = unless_stopped(&mut signals, starting).await? else {
+        return Ok(());
+    };
+
     let listen = public.local_addr().context("the listener has an address")?;
-    let router = router::build(state(&config, listen, db.clone(), &metrics));
+    let clicks = Arc::clone(&recording.clicks);
+    let router = router::build(state(&config, listen, db.clone(), clicks, &metrics));
     readiness.set(true);
     metrics.ready.set(1);
 
     let drain = Duration::from_secs(config.drain_seconds);
     let serving = server::serve(public, router, tasks.clone(), tasks.stop_token(), drain);
     let outcome = serve_until_told(serving, &tasks, &readiness, &mut signals).await;
+    if outcome.is_ok() {
+        recording.finish().await;
+    }
     management_stop.cancel();
     db.close().await;
     if outcome.is_ok() {
@@ -118,11 +140,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     outcome
 }
 
-fn state(config: &Config, listen: SocketAddr, db: Db, metrics: &Metrics) -> AppState {
+fn state(
+    config: &Config,
+    listen: SocketAddr,
+    db: Db,
+    clicks: Arc<Clicks>,
+    metrics: &Metrics,
+) -> AppState {
     let hosts = Arc::new(Hosts::new(config.access.public_hosts.clone(), listen));
     let proxies = TrustedProxies::new(config.access.trusted_proxies.clone());
     AppState {
         db,
+        clicks,
         judgement: Judgement {
             hosts: Arc::clone(&hosts),
             limits: config.limits,

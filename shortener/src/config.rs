@@ -58,6 +58,9 @@ pub struct Config {
     pub limits: LimitsConfig,
 
     #[command(flatten)]
+    pub clicks: ClicksConfig,
+
+    #[command(flatten)]
     pub database: DatabaseConfig,
 
     #[command(flatten)]
@@ -103,6 +106,27 @@ pub struct LimitsConfig {
 }
 
 #[derive(clap::Args, Clone, Debug)]
+pub struct ClicksConfig {
+    /// Most disk space that the journal of clicks may take, in bytes. It fills while the database is away; when it is full,
+    /// redirects go on and their clicks are lost, and counted.
+    #[arg(long, env = "SHORTENER_JOURNAL_MAX_BYTES", default_value_t = 1 << 30)]
+    pub journal_max_bytes: u64,
+
+    /// How often the journal is synced to the disk, in milliseconds: what a power cut can lose.
+    #[arg(long, env = "SHORTENER_JOURNAL_SYNC_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
+    pub journal_sync_ms: u64,
+
+    /// How many days single clicks are kept; 0 for ever. Statistics and the log of events are not affected. On Postgres,
+    /// whole months go.
+    #[arg(long, env = "SHORTENER_CLICK_RETENTION_DAYS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=36_500))]
+    pub click_retention_days: u64,
+
+    /// File in MaxMind's format (.mmdb) that tells the country of an address. Without one, clicks have no country.
+    #[arg(long, env = "SHORTENER_GEOIP_FILE")]
+    pub geoip_file: Option<PathBuf>,
+}
+
+#[derive(clap::Args, Clone, Debug)]
 pub struct DatabaseConfig {
     /// Folder for what the service keeps on disk.
     #[arg(long, env = "SHORTENER_DATA_DIR", default_value = "data")]
@@ -117,8 +141,17 @@ pub struct DatabaseConfig {
     #[arg(long, env = "DATABASE_URL_FILE")]
     pub database_url_file: Option<PathBuf>,
 
-    /// Most connections to Postgres. The sum over all replicas must stay below what the server allows.
-    #[arg(long, env = "SHORTENER_DATABASE_MAX_CONNECTIONS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Where connections to the same database keep their session, if `DATABASE_URL` leads to a pooler (PgBouncer) that does
+    /// not keep it. Used to listen for notifications, and to migrate.
+    #[arg(long, env = "DATABASE_SESSION_URL", hide_env_values = true)]
+    pub database_session_url: Option<Secret>,
+
+    /// File that holds the session URL, instead of giving it directly.
+    #[arg(long, env = "DATABASE_SESSION_URL_FILE")]
+    pub database_session_url_file: Option<PathBuf>,
+
+    /// Most connections to Postgres, besides one that listens. The sum over all replicas must stay below what the server allows.
+    #[arg(long, env = "SHORTENER_DATABASE_MAX_CONNECTIONS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(4..))]
     pub database_max_connections: u32,
 
     /// How long to wait at the start for a database that is not up yet, in seconds.
@@ -209,8 +242,28 @@ impl DatabaseConfig {
             .map_err(|problem| anyhow::anyhow!("DATABASE_URL {problem}"))
     }
 
+    /// Where sessions are kept, if that is another place than the database's.
+    pub fn session_url(&self) -> anyhow::Result<Option<DatabaseUrl>> {
+        let text = Secret::resolve(
+            "DATABASE_SESSION_URL",
+            self.database_session_url.as_ref(),
+            self.database_session_url_file.as_ref(),
+        )?;
+        text.map(|text| {
+            DatabaseUrl::parse(text.expose())
+                .map_err(|problem| anyhow::anyhow!("DATABASE_SESSION_URL {problem}"))
+        })
+        .transpose()
+    }
+
     pub fn wait(&self) -> Duration {
         Duration::from_secs(self.database_wait_seconds)
+    }
+}
+
+impl ClicksConfig {
+    pub fn sync_interval(&self) -> Duration {
+        Duration::from_millis(self.journal_sync_ms)
     }
 }
 

@@ -3,8 +3,10 @@
 //! Modules are listed in reading order: what the service *is about* first, then what carries it.
 
 // What the service is about.
+pub mod clicks;
 pub mod events;
 pub mod redirect;
+pub mod statistics;
 pub mod urls;
 pub mod users;
 
@@ -20,6 +22,7 @@ pub mod home;
 pub mod http;
 pub mod invalid;
 pub mod metrics;
+pub mod replicas;
 pub mod router;
 pub mod settings;
 pub mod shutdown;

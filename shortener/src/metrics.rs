@@ -1,12 +1,14 @@
 //! Every metric the service exports, by Prometheus' conventions. Label values come from enums only.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{extract::MatchedPath, http::StatusCode};
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, TextEncoder, core::Collector,
     process_collector::ProcessCollector,
 };
+
+use crate::clicks::metrics::ClickMetrics;
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
 const DURATION_BUCKETS: [f64; 14] = [
@@ -114,7 +116,8 @@ impl HttpMetrics {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    pub http: std::sync::Arc<HttpMetrics>,
+    pub http: Arc<HttpMetrics>,
+    pub clicks: Arc<ClickMetrics>,
     /// 1 once the service can serve.
     pub ready: IntGauge,
 }
@@ -132,11 +135,13 @@ impl Metrics {
         )?;
         registered(&registry, build)?.set(1);
         let http = HttpMetrics::register(&registry)?.into();
+        let clicks = ClickMetrics::register(&registry)?.into();
         let ready = IntGauge::new("shortener_ready", "1 once this process can serve, else 0.")?;
         let ready = registered(&registry, ready)?;
         Ok(Self {
             registry,
             http,
+            clicks,
             ready,
         })
     }
@@ -147,7 +152,7 @@ impl Metrics {
     }
 }
 
-fn registered<C: Collector + Clone + 'static>(
+pub fn registered<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
 ) -> prometheus::Result<C> {

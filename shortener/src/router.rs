@@ -13,7 +13,7 @@ use crate::{
     error::ApiError,
     events, health, home,
     http::{envelope, guard},
-    redirect, urls, users,
+    redirect, statistics, urls, users,
 };
 
 pub fn build(state: AppState) -> Router {
@@ -65,6 +65,8 @@ fn api() -> Router<AppState> {
             get(events::http::list).post(events::http::create),
         )
         .route("/events/bulk", post(events::bulk::load))
+        .route("/urls/{id}/stats", get(statistics::http::of_url))
+        .route("/stats", get(statistics::http::of_all))
         // Public, like the other way to follow a URL: see `keep_to_this_machine`.
         .merge(redirects("/urls/{id}/redirect"))
         .route("/health", get(health::health))

@@ -34,7 +34,7 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// Cancelled when the process is to stop. Workers watch it.
+    /// Cancelled when no more requests are to be taken.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
@@ -43,13 +43,13 @@ impl Tasks {
         self.stop.cancel();
     }
 
-    /// Runs a worker that must go on until it is told to stop.
+    /// Runs a worker that must go on until `stop`.
     pub fn spawn_worker(
         &self,
         name: &'static str,
+        stop: CancellationToken,
         worker: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
-        let stop = self.stop.clone();
         let failed = Arc::clone(&self.failed);
         #[expect(clippy::disallowed_methods, reason = "this is where tasks are tracked")]
         let task = tokio::spawn(worker);
@@ -70,9 +70,9 @@ impl Tasks {
         });
     }
 
-    /// Runs one connection, which may end whenever it likes.
-    pub fn spawn_connection(&self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(connection);
+    /// Runs something that may end whenever it likes, such as a connection.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
     }
 
     /// Resolves when a worker has died, with the cause.

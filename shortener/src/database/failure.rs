@@ -78,6 +78,30 @@ fn is_outage_code(code: &str) -> bool {
         .is_ok_and(|code| matches!(code & 0xff, SQLITE_BUSY | SQLITE_IOERR | SQLITE_FULL))
 }
 
+/// Whether `error` says that the data itself cannot be stored, so that trying again would not help.
+pub fn is_refusal(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_refusal_code(&code)),
+        // What cannot even be put into a statement.
+        sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
+fn is_refusal_code(code: &str) -> bool {
+    const SQLITE_TOOBIG: u32 = 18;
+    const SQLITE_CONSTRAINT: u32 = 19;
+    const SQLITE_MISMATCH: u32 = 20;
+
+    if code.len() == 5 {
+        // Data exceptions and integrity constraint violations.
+        return code.starts_with("22") || code.starts_with("23");
+    }
+    code.parse::<u32>().is_ok_and(|code| {
+        matches!(code & 0xff, SQLITE_TOOBIG | SQLITE_CONSTRAINT | SQLITE_MISMATCH)
+    })
+}
+
 /// Whether `error`, met while connecting, will not go away by waiting: a wrong password, a database that does not exist.
 pub fn is_misconfiguration(error: &sqlx::Error) -> bool {
     match error {

@@ -40,7 +40,16 @@ pub type Conn<'c> = Either<&'c mut PgConnection, &'c mut SqliteConnection>;
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pools: Either<PgPool, SqlitePools>,
+    pools: Either<PgPools, SqlitePools>,
+}
+
+/// Requests cannot starve what records their clicks: the two have connections of their own.
+#[derive(Clone, Debug)]
+pub struct PgPools {
+    requests: PgPool,
+    background: PgPool,
+    /// One connection, which keeps its session.
+    session: PgPool,
 }
 
 /// SQLite allows one writer at a time: writers queue for the one connection here instead of failing as busy there.
@@ -56,7 +65,7 @@ impl Db {
     /// Where single statements that only read are run.
     pub fn reader(&self) -> Either<&PgPool, &SqlitePool> {
         match &self.pools {
-            Either::Postgres(pool) => Either::Postgres(pool),
+            Either::Postgres(pools) => Either::Postgres(&pools.requests),
             Either::Sqlite(pools) => Either::Sqlite(&pools.readers),
         }
     }
@@ -64,7 +73,7 @@ impl Db {
     /// Where single statements that write are run.
     pub fn writer(&self) -> Either<&PgPool, &SqlitePool> {
         match &self.pools {
-            Either::Postgres(pool) => Either::Postgres(pool),
+            Either::Postgres(pools) => Either::Postgres(&pools.requests),
             Either::Sqlite(pools) => Either::Sqlite(&pools.writer),
         }
     }
@@ -72,12 +81,36 @@ impl Db {
     /// Starts a transaction that may write. It is rolled back unless committed.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         Ok(Tx(match &self.pools {
-            Either::Postgres(pool) => Either::Postgres(pool.begin().await?),
+            Either::Postgres(pools) => Either::Postgres(pools.requests.begin().await?),
             // Immediate: a transaction that turned writer half way could fail as busy.
             Either::Sqlite(pools) => {
                 Either::Sqlite(pools.writer.begin_with("begin immediate").await?)
             }
         }))
+    }
+
+    /// Starts a transaction for work that no request waits for.
+    pub async fn begin_background(&self) -> sqlx::Result<Tx> {
+        match &self.pools {
+            Either::Postgres(pools) => Ok(Tx(Either::Postgres(pools.background.begin().await?))),
+            Either::Sqlite(_) => self.begin().await,
+        }
+    }
+
+    /// Postgres only: connections for work that no request waits for.
+    pub fn background(&self) -> Option<PgPool> {
+        match &self.pools {
+            Either::Postgres(pools) => Some(pools.background.clone()),
+            Either::Sqlite(_) => None,
+        }
+    }
+
+    /// Postgres only: the connection that keeps its session.
+    pub fn session(&self) -> Option<PgPool> {
+        match &self.pools {
+            Either::Postgres(pools) => Some(pools.session.clone()),
+            Either::Sqlite(_) => None,
+        }
     }
 
     /// Whether the database answers at all.
@@ -88,7 +121,11 @@ impl Db {
     /// Closes every connection, so that SQLite folds its log into the file.
     pub async fn close(&self) {
         match &self.pools {
-            Either::Postgres(pool) => pool.close().await,
+            Either::Postgres(pools) => {
+                pools.session.close().await;
+                pools.background.close().await;
+                pools.requests.close().await;
+            }
             Either::Sqlite(pools) => {
                 pools.readers.close().await;
                 pools.writer.close().await;

@@ -16,11 +16,14 @@ use sqlx::{
 };
 use tokio::time::Instant;
 
-use super::{Db, Either, SqlitePools, failure, migrate};
+use super::{Db, Either, PgPools, SqlitePools, failure, migrate};
 use crate::config::{DatabaseConfig, Migrate};
 
 /// How long a request waits for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One records clicks, one keeps the lease, one is for all the rest.
+const BACKGROUND_CONNECTIONS: u32 = 3;
 
 /// How long SQLite waits for another process, such as a backup, to release the file.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,9 +76,16 @@ pub async fn open(url: &DatabaseUrl, config: &DatabaseConfig) -> anyhow::Result<
             Ok(db)
         }
         DatabaseUrl::Postgres(options) => {
-            let db = connect(options, config).await?;
+            let session = match config.session_url()? {
+                Some(DatabaseUrl::Postgres(session)) => session,
+                Some(DatabaseUrl::Sqlite(_)) => {
+                    bail!("DATABASE_SESSION_URL must lead to the same Postgres as DATABASE_URL")
+                }
+                None => options.clone(),
+            };
+            let db = connect(options, &session, config).await?;
             match config.migrate {
-                Migrate::Auto => migrate::run(&db, Some(options)).await?,
+                Migrate::Auto => migrate::run(&db, Some(&session)).await?,
                 Migrate::Off => migrate::wait(&db, config.wait()).await?,
             }
             Ok(db)
@@ -83,7 +93,11 @@ pub async fn open(url: &DatabaseUrl, config: &DatabaseConfig) -> anyhow::Result<
     }
 }
 
-async fn connect(options: &PgConnectOptions, config: &DatabaseConfig) -> anyhow::Result<Db> {
+async fn connect(
+    options: &PgConnectOptions,
+    session: &PgConnectOptions,
+    config: &DatabaseConfig,
+) -> anyhow::Result<Db> {
     let place = format!("{}:{}", options.get_host(), options.get_port());
     let deadline = Instant::now() + config.wait();
     let mut told = false;
@@ -109,12 +123,21 @@ async fn connect(options: &PgConnectOptions, config: &DatabaseConfig) -> anyhow:
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let pool = PgPoolOptions::new()
-        .max_connections(config.database_max_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options.clone());
+    let pool = |connections| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+    };
     Ok(Db {
-        pools: Either::Postgres(pool),
+        pools: Either::Postgres(PgPools {
+            requests: pool(config.database_max_connections - BACKGROUND_CONNECTIONS)
+                .connect_lazy_with(options.clone()),
+            background: pool(BACKGROUND_CONNECTIONS).connect_lazy_with(options.clone()),
+            session: pool(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .connect_lazy_with(session.clone()),
+        }),
     })
 }
 

@@ -1,5 +1,7 @@
 //! `/events`.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::{StatusCode, Uri},
@@ -10,6 +12,7 @@ use super::{
     store::{self, EventFilter, Unknown},
 };
 use crate::{
+    clicks::Clicks,
     database::{Db, timestamp::Timestamp},
     error::ApiError,
     http::{
@@ -20,8 +23,11 @@ use crate::{
 };
 
 /// `GET /events`
+///
+/// Shows every click that was answered before the request came, through whichever replica.
 pub async fn list(
     State(db): State<Db>,
+    State(clicks): State<Arc<Clicks>>,
     uri: Uri,
     Query(query): Query,
 ) -> Result<Listing<Event>, ApiError> {
@@ -37,6 +43,7 @@ pub async fn list(
         };
         Ok((filter, page?))
     })?;
+    clicks.barrier().await?;
     let (rows, total) =
         tokio::try_join!(store::list(&db, &filter, page), store::count(&db, &filter))?;
     Ok(Listing {

@@ -52,7 +52,7 @@ pub async fn insert(
         sqlx::query_as::<_, EventRecord>(
             "insert into event (url_id, user_id, event_type, occurred_at, details)
              values ($1, $2, $3, $4, $5)
-             returning id, url_id, user_id, event_type, occurred_at, details, null as referrer",
+             returning id, url_id, user_id, event_type, occurred_at, details",
         )
         .bind(new.url_id)
         .bind(new.user_id)
@@ -107,53 +107,6 @@ pub async fn insert_deleted_of_user(tx: &mut Tx, user_id: i64, now: Timestamp) -
     Ok(())
 }
 
-/// Records that `url` was followed.
-pub async fn insert_click(db: &Db, url: &ShortUrl, now: Timestamp) -> sqlx::Result<()> {
-    match db.writer() {
-        Either::Postgres(pool) => {
-            sqlx::query("insert into click (url_id, user_id, occurred_at) values ($1, $2, $3)")
-                .bind(url.id)
-                .bind(url.user_id)
-                .bind(now)
-                .execute(pool)
-                .await?;
-        }
-        Either::Sqlite(_) => {
-            let mut tx = db.begin().await?;
-            let id = take_id(&mut tx).await?;
-            either!(tx.conn(), conn => {
-                sqlx::query("insert into click (id, url_id, user_id, occurred_at) values ($1, $2, $3, $4)")
-                    .bind(id)
-                    .bind(url.id)
-                    .bind(url.user_id)
-                    .bind(now)
-                    .execute(conn)
-                    .await?;
-            });
-            tx.commit().await?;
-        }
-    }
-    Ok(())
-}
-
-/// The next id of events and clicks.
-async fn take_id(tx: &mut Tx) -> sqlx::Result<i64> {
-    match tx.conn() {
-        Either::Postgres(conn) => {
-            sqlx::query_scalar("select nextval('event_id_seq')")
-                .fetch_one(conn)
-                .await
-        }
-        Either::Sqlite(conn) => {
-            sqlx::query_scalar(
-                "update sqlite_sequence set seq = seq + 1 where name = 'event' returning seq",
-            )
-            .fetch_one(conn)
-            .await
-        }
-    }
-}
-
 /// The log and the clicks together, newest first.
 pub async fn list(db: &Db, filter: &EventFilter, page: Page) -> sqlx::Result<Vec<Event>> {
     let rows: Vec<EventRecord> = either!(db.reader(), pool => {
@@ -161,8 +114,8 @@ pub async fn list(db: &Db, filter: &EventFilter, page: Page) -> sqlx::Result<Vec
         push_sources(
             &mut query,
             filter,
-            "id, url_id, user_id, event_type, occurred_at, details, null as referrer",
-            "id, url_id, user_id, 'click' as event_type, occurred_at, null as details, referrer",
+            EVENT_COLUMNS,
+            CLICK_COLUMNS,
             // No row beyond the page's end can be on the page.
             page.end(),
         );
@@ -235,6 +188,13 @@ where
     }
 }
 
+/// The columns of both tables, in one order.
+const EVENT_COLUMNS: &str = "id, url_id, user_id, event_type, occurred_at, details, null as kind, null as referrer,
+    null as browser, null as os, null as device, null as country, null as utm_source, null as utm_medium,
+    null as utm_campaign, null as utm_term, null as utm_content";
+const CLICK_COLUMNS: &str = "id, url_id, user_id, 'click' as event_type, occurred_at, null as details, kind, referrer,
+    browser, os, device, country, utm_source, utm_medium, utm_campaign, utm_term, utm_content";
+
 /// A row of either table.
 #[derive(sqlx::FromRow)]
 struct EventRecord {
@@ -245,22 +205,57 @@ struct EventRecord {
     occurred_at: Timestamp,
     /// `None` for a click, whose details are its columns.
     details: Option<String>,
+    #[sqlx(flatten, default)]
+    click: ClickDetails,
+}
+
+/// What is told of a click: all but who it was.
+#[derive(Debug, Default, serde::Serialize, sqlx::FromRow)]
+#[sqlx(default)]
+struct ClickDetails {
+    /// 0 a person, 1 a bot, 2 a link preview, 3 a prefetch.
+    #[serde(serialize_with = "kind_name")]
+    kind: Option<i16>,
     referrer: Option<String>,
+    browser: Option<String>,
+    os: Option<String>,
+    device: Option<String>,
+    country: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utm_source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utm_medium: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utm_campaign: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utm_term: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utm_content: Option<String>,
+}
+
+#[expect(clippy::ref_option, reason = "serde's shape")]
+fn kind_name<S: serde::Serializer>(kind: &Option<i16>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match kind {
+        Some(1) => "bot",
+        Some(2) => "preview",
+        Some(3) => "prefetch",
+        _ => "person",
+    })
 }
 
 impl EventRecord {
     fn into_event(self) -> sqlx::Result<Event> {
-        let details = self
-            .details
-            .unwrap_or_else(|| json!({"referrer": self.referrer}).to_string());
+        let details = match self.details {
+            Some(details) => RawValue::from_string(details),
+            None => serde_json::value::to_raw_value(&self.click),
+        };
         Ok(Event {
             id: self.id,
             url_id: self.url_id,
             user_id: self.user_id,
             event_type: self.event_type,
             occurred_at: self.occurred_at,
-            details: RawValue::from_string(details)
-                .map_err(|error| sqlx::Error::Decode(error.into()))?,
+            details: details.map_err(|error| sqlx::Error::Decode(error.into()))?,
         })
     }
 }

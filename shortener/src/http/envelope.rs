@@ -34,7 +34,12 @@ pub struct Envelope {
 }
 
 /// Wraps a request: see the module.
-pub async fn wrap(State(envelope): State<Envelope>, mut request: Request, next: Next) -> Response {
+pub async fn wrap(
+    State(envelope): State<Envelope>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let class = RouteClass::of(request.extensions().get::<MatchedPath>());
     let wants_page = class == RouteClass::Redirect && accepts_page(request.headers());
@@ -49,9 +54,7 @@ pub async fn wrap(State(envelope): State<Envelope>, mut request: Request, next: 
                 .client_address(peer.ip(), request.headers())
         });
     let id = request_id(request.headers());
-    if let Some(client) = client {
-        request.extensions_mut().insert(ClientAddress(client));
-    }
+    request.extensions_mut().insert(ClientAddress(client));
 
     let span = tracing::info_span!("request", request.id = id.to_str().unwrap_or_default());
     let answered = AssertUnwindSafe(next.run(request))
@@ -81,7 +84,7 @@ pub async fn wrap(State(envelope): State<Envelope>, mut request: Request, next: 
             http.method = %method,
             http.path = path,
             http.status = status.as_u16(),
-            client.address = client.map(|client| client.to_string()),
+            client.address = %client,
             duration_ms = duration.as_secs_f64() * 1e3,
             "request answered"
         );

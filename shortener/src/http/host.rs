@@ -62,6 +62,11 @@ impl Host {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// The name as referrers are counted by: without `www.` and without the port.
+    pub fn site(&self) -> String {
+        self.name.strip_prefix("www.").unwrap_or(&self.name).to_owned()
+    }
+
     pub fn port(&self) -> Option<u16> {
         self.port
     }

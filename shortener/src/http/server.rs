@@ -51,7 +51,7 @@ pub async fn serve(
         // An answer is one small packet: waiting to fill it only delays it.
         stream.set_nodelay(true).ok();
         let connection = graceful.watch(connection(stream, peer, router.clone()));
-        tasks.spawn_connection(async move {
+        tasks.spawn(async move {
             // Broken connections are the peer's business.
             connection.await.ok();
         });

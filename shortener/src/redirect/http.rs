@@ -1,27 +1,34 @@
 //! `/{short_code}` and `/urls/{short_code}/redirect`.
 
+use std::sync::Arc;
+
 use axum::{
+    Extension,
     extract::State,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
 
 use super::decide::{Outcome, decide};
 use crate::{
+    clicks::{Clicks, Visitor},
     database::{Db, timestamp::Timestamp},
     error::ApiError,
-    events::store as events,
-    http::extract::Segment,
+    http::{envelope::ClientAddress, extract::Segment},
     urls::{short_code::ShortCode, store},
 };
 
 /// `GET` and `HEAD` of a short URL. Only a `GET` is a click.
 ///
-/// The answer must not be kept by anybody: an edit is to be obeyed at once, and each click to be seen.
+/// The click is on disk before the answer leaves. The answer must not be kept by anybody: an edit is to be obeyed at once, and each click to be seen.
 pub async fn follow(
     State(db): State<Db>,
+    State(clicks): State<Arc<Clicks>>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
     Segment(code): Segment,
     method: Method,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     // What is no code names nothing.
     let code = ShortCode::parse(&code).map_err(|_| ApiError::NotFound("link"))?;
@@ -33,7 +40,12 @@ pub async fn follow(
             let location = HeaderValue::try_from(location)
                 .map_err(|error| anyhow::Error::new(error).context("a location is no header"))?;
             if method == Method::GET {
-                events::insert_click(&db, &url, Timestamp::now()).await?;
+                let visitor = Visitor {
+                    address,
+                    headers: &headers,
+                    query: uri.query(),
+                };
+                clicks.append(&url, visitor, Timestamp::now());
             }
             Ok((
                 StatusCode::FOUND,

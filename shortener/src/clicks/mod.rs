@@ -1,0 +1,147 @@
+//! Clicks: from the redirect that is answered to the row that statistics count.
+//!
+//! ```text
+//! redirect ─append→ journal (on disk) ─recorder→ database: click, roll-ups, position
+//! ```
+//!
+//! The journal is the only queue there is. Once a click is appended, only the loss of the disk can lose it.
+
+pub mod adoption;
+mod campaign;
+pub mod country;
+pub mod journal;
+pub mod metrics;
+pub mod recorder;
+mod referrer;
+pub mod refused;
+pub mod retention;
+pub mod rollup;
+mod row;
+pub mod salts;
+mod sketch;
+pub mod start;
+pub mod store;
+mod text;
+pub mod user_agent;
+pub mod visit;
+mod visitor;
+
+use std::{cell::RefCell, net::IpAddr, sync::Arc, time::Duration};
+
+use axum::http::{HeaderMap, HeaderName, header};
+use tokio::sync::watch;
+
+use country::Countries;
+use journal::{Journal, Position};
+use metrics::ClickMetrics;
+use salts::Salts;
+use visit::{MAX_RECORD, Purpose, Visit};
+
+use crate::{
+    database::timestamp::Timestamp,
+    error::ApiError,
+    replicas::{AskError, Asker},
+    urls::ShortUrl,
+};
+
+/// Browsers say in one of these why they ask.
+const PURPOSE_HEADERS: [HeaderName; 4] = [
+    HeaderName::from_static("sec-purpose"),
+    HeaderName::from_static("purpose"),
+    HeaderName::from_static("x-moz"),
+    HeaderName::from_static("x-purpose"),
+];
+
+/// A local drain that takes longer has a problem that waiting does not solve.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes clicks, and tells when they are recorded.
+#[derive(Debug)]
+pub struct Clicks {
+    journal: Arc<Journal>,
+    salts: Arc<Salts>,
+    countries: Option<Countries>,
+    metrics: Arc<ClickMetrics>,
+    asker: Asker<NotDrained>,
+}
+
+/// Not every click that was answered is recorded yet.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDrained {
+    #[error("this replica's clicks could not be recorded in time")]
+    Here,
+    #[error(transparent)]
+    Elsewhere(#[from] AskError),
+}
+
+/// What is known of a visitor.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    pub address: IpAddr,
+    pub headers: &'a HeaderMap,
+    /// Of the short URL, not of its target.
+    pub query: Option<&'a str>,
+}
+
+impl Clicks {
+    /// Appends a click on `url` to the journal. What happens to it is counted, and never fails the redirect.
+    pub fn append(&self, url: &ShortUrl, visitor: Visitor<'_>, now: Timestamp) {
+        thread_local! {
+            static RECORD: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(MAX_RECORD));
+        }
+        let user_agent = bytes(visitor.headers, &header::USER_AGENT);
+        let query = visitor.query.filter(|query| query.contains("utm_"));
+        let country = self
+            .countries
+            .as_ref()
+            .and_then(|countries| countries.of(visitor.address));
+        let visit = Visit {
+            at_micros: now.micros(),
+            url_id: url.id,
+            user_id: url.user_id,
+            visitor: visitor::hash(visitor.address, user_agent, &self.salts.at(now)),
+            country: country.map_or([0; 2], |country| country.code()),
+            purpose: purpose(visitor.headers),
+            user_agent,
+            referrer: bytes(visitor.headers, &header::REFERER),
+            query: query.unwrap_or_default().as_bytes(),
+        };
+        let appended = RECORD.with_borrow_mut(|record| {
+            visit.write(record);
+            self.journal.append(record)
+        });
+        match appended {
+            Ok(()) => self.metrics.appended.inc(),
+            Err(_) => self.metrics.lost.inc(),
+        }
+    }
+
+    /// Waits until every click that any replica answered before the call is recorded.
+    pub async fn barrier(&self) -> Result<(), ApiError> {
+        let timer = self.metrics.barrier_seconds.start_timer();
+        let drained = self.asker.ask().await;
+        timer.observe_duration();
+        drained.map_err(|error| {
+            ApiError::Unavailable(anyhow::Error::new(error).context("clicks are not recorded yet"))
+        })
+    }
+}
+
+/// Waits until everything in `journal` now is recorded. False if that takes too long.
+pub async fn drained(journal: &Journal, recorded: &watch::Receiver<Position>) -> bool {
+    let end = journal.end();
+    let mut recorded = recorded.clone();
+    let waiting = recorded.wait_for(|position| *position >= end);
+    matches!(tokio::time::timeout(PATIENCE, waiting).await, Ok(Ok(_)))
+}
+
+fn bytes<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a [u8] {
+    headers.get(name).map_or(&[], |value| value.as_bytes())
+}
+
+fn purpose(headers: &HeaderMap) -> Purpose {
+    let values = PURPOSE_HEADERS
+        .iter()
+        .filter_map(|name| headers.get(name)?.to_str().ok());
+    Purpose::of(values)
+}

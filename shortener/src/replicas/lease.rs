@@ -1,0 +1,34 @@
+//! Keeps this process's lease.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::{RENEWAL, Replicas, store};
+
+/// Renews the lease until `stop`. A failure is the database's; the next renewal may work.
+pub async fn keep_lease(replicas: Arc<Replicas>, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut renewal = tokio::time::interval(RENEWAL);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = renewal.tick() => {}
+        }
+        match store::renew_lease(&replicas.pool, &replicas.id).await {
+            Ok(live) => {
+                replicas.live.store(live, Ordering::Relaxed);
+                if std::mem::take(&mut failing) {
+                    tracing::info!("the lease is renewed again");
+                }
+            }
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "the lease could not be renewed: other replicas will not wait for this one");
+            }
+            Err(_) => {}
+        }
+    }
+}

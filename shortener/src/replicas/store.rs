@@ -1,0 +1,72 @@
+//! Replicas in Postgres. All SQL about them is in this file.
+//!
+//! Every time is the database's own, so that clocks that differ between machines do not matter.
+
+use sqlx::PgPool;
+
+use super::LEASE;
+
+/// The channel on which questions reach every replica.
+pub const QUESTIONS: &str = "shortener_questions";
+
+/// The channel on which answers reach the one that asked. A name has at most 63 bytes.
+pub fn answers_to(replica: &str) -> String {
+    format!("shortener_{replica}")
+}
+
+/// Renews this process's lease. Returns how many replicas hold one.
+pub async fn renew_lease(pool: &PgPool, id: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "with renewed as (
+             insert into replica (id, lease_until, version)
+             values ($1, clock_timestamp() + make_interval(secs => $2), $3)
+             on conflict (id) do update set lease_until = excluded.lease_until
+         ), cleared as (
+             delete from replica where lease_until < clock_timestamp() - interval '1 hour'
+         )
+         select count(*) + 1 from replica where id <> $1 and lease_until > clock_timestamp()",
+    )
+    .bind(id)
+    .bind(LEASE.as_secs_f64())
+    .bind(env!("CARGO_PKG_VERSION"))
+    .fetch_one(pool)
+    .await
+}
+
+pub async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {
+    sqlx::query("delete from replica where id = $1")
+        .bind(id)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+/// Puts a question to every replica. Returns the others, which will answer if they live.
+pub async fn ask(pool: &PgPool, id: &str, question: u64) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "with asked as materialized (select pg_notify($1, $2))
+         select id from replica, asked where id <> $3 and lease_until > clock_timestamp()",
+    )
+    .bind(QUESTIONS)
+    .bind(format!("{question} {id}"))
+    .bind(id)
+    .fetch_all(pool)
+    .await
+}
+
+pub async fn answer(pool: &PgPool, id: &str, question: &str, asker: &str) -> sqlx::Result<()> {
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(answers_to(asker))
+        .bind(format!("{question} {id}"))
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+/// Which of `replicas` still hold a lease.
+pub async fn still_live(pool: &PgPool, replicas: &[String]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("select id from replica where id = any($1) and lease_until > clock_timestamp()")
+        .bind(replicas)
+        .fetch_all(pool)
+        .await
+}
