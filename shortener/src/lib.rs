@@ -1,1 +1,3 @@
-//! t
+//! A URL shortener.
+
+pub mod clicks;
