@@ -1,6 +1,9 @@
 //! The journal as its owner, its drainer and its heirs see it.
 
 mod background;
+mod crash;
+mod damage;
+mod full_disk;
 mod limits;
 mod ownership;
 mod reading;
