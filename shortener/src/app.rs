@@ -24,6 +24,9 @@ use crate::{
     urls::http::Judgement,
 };
 
+/// How long closing may take when everything that matters is done.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What handlers may ask for. A handler takes the field it needs (`State<Db>`), never the whole.
 #[derive(Clone, Debug, FromRef)]
 pub struct AppState {
@@ -128,16 +131,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let drain = Duration::from_secs(config.drain_seconds);
     let serving = server::serve(public, router, tasks.clone(), tasks.stop_token(), drain);
     let outcome = serve_until_told(serving, &tasks, &readiness, &mut signals).await;
-    if outcome.is_ok() {
-        recording.finish().await;
-    }
+    outcome?;
+    recording.finish().await;
     management_stop.cancel();
-    db.close().await;
-    if outcome.is_ok() {
+    // A request that did not end in time may still hold a connection; the process does not wait for it twice.
+    let ending = async {
+        db.close().await;
         tasks.ended().await;
-        tracing::info!("stopped");
+    };
+    if tokio::time::timeout(LAST_WORDS, ending).await.is_err() {
+        tracing::warn!("ended with requests under way");
     }
-    outcome
+    tracing::info!("stopped");
+    Ok(())
 }
 
 fn state(

@@ -1,6 +1,10 @@
 //! Journals of processes that are gone: recorded to the end by whoever finds them first.
 
-use std::{collections::HashMap, sync::Arc, time::{Duration, Instant}};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +56,9 @@ pub async fn adopt(adoption: Adoption, stop: CancellationToken) -> anyhow::Resul
                 adoption.review(&mut adopted).await;
                 match store::count_abandoned(&adoption.db, &adoption.replica).await {
                     Ok(count) => adoption.metrics.abandoned.set(count),
-                    Err(error) => tracing::debug!(%error, "abandoned journals could not be counted"),
+                    Err(error) => {
+                        tracing::debug!(%error, "abandoned journals could not be counted")
+                    }
                 }
             }
         };
@@ -109,7 +115,10 @@ impl Adoption {
                 return None;
             }
         } else {
-            tracing::info!(journal.id = id, "recording the clicks that a dead process left");
+            tracing::info!(
+                journal.id = id,
+                "recording the clicks that a dead process left"
+            );
         }
         let end = self.record(&journal).await?;
         if !matches!(state, State::Closed { .. }) {
@@ -144,7 +153,11 @@ impl Adoption {
         let end = match recorder.drain().await {
             Ok(end) => end,
             Err(error) => {
-                tracing::error!(journal.id = id, error = format!("{error:#}"), "an adopted journal cannot be recorded");
+                tracing::error!(
+                    journal.id = id,
+                    error = format!("{error:#}"),
+                    "an adopted journal cannot be recorded"
+                );
                 return None;
             }
         };

@@ -10,7 +10,7 @@ use super::text;
 const LONGEST_VALUE: usize = 256;
 
 /// What the five `utm_…` parameters said, each absent where the query had none or an empty one.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Campaign {
     pub source: Option<String>,
     pub medium: Option<String>,

@@ -43,12 +43,18 @@ impl ClickMetrics {
             registered(registry, Histogram::with_opts(opts)?)
         };
         Ok(Self {
-            appended: counter("shortener_clicks_appended_total", "Clicks written to the journal.")?,
+            appended: counter(
+                "shortener_clicks_appended_total",
+                "Clicks written to the journal.",
+            )?,
             lost: counter(
                 "shortener_clicks_lost_total",
                 "Clicks of answered redirects that the journal had no room for.",
             )?,
-            recorded: counter("shortener_clicks_recorded_total", "Clicks committed to the database.")?,
+            recorded: counter(
+                "shortener_clicks_recorded_total",
+                "Clicks committed to the database.",
+            )?,
             refused: counter(
                 "shortener_clicks_refused_total",
                 "Clicks that the database refused, set aside in refused-clicks.jsonl.",
@@ -106,10 +112,14 @@ impl ClickMetrics {
         let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.depth_bytes.set(whole(gauges.depth_bytes));
         self.disk_bytes.set(whole(gauges.disk_bytes));
-        self.oldest_seconds.set(whole(gauges.oldest_undrained.as_secs()));
+        self.oldest_seconds
+            .set(whole(gauges.oldest_undrained.as_secs()));
         // Counted there from the start, as here.
-        self.sync_errors.inc_by(gauges.sync_errors.saturating_sub(self.sync_errors.get()));
-        let damaged = gauges.damaged.saturating_sub(self.damaged_here.swap(gauges.damaged, Ordering::Relaxed));
+        self.sync_errors
+            .inc_by(gauges.sync_errors.saturating_sub(self.sync_errors.get()));
+        let damaged = gauges
+            .damaged
+            .saturating_sub(self.damaged_here.swap(gauges.damaged, Ordering::Relaxed));
         self.damaged.inc_by(damaged);
     }
 

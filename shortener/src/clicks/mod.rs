@@ -7,24 +7,24 @@
 //! The journal is the only queue there is. Once a click is appended, only the loss of the disk can lose it.
 
 pub mod adoption;
-mod campaign;
+pub mod campaign;
 pub mod country;
 pub mod journal;
 pub mod metrics;
 pub mod recorder;
-mod referrer;
+pub mod referrer;
 pub mod refused;
 pub mod retention;
 pub mod rollup;
-mod row;
+pub mod row;
 pub mod salts;
-mod sketch;
+pub mod sketch;
 pub mod start;
 pub mod store;
-mod text;
+pub mod text;
 pub mod user_agent;
 pub mod visit;
-mod visitor;
+pub mod visitor;
 
 use std::{cell::RefCell, net::IpAddr, sync::Arc, time::Duration};
 
@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// Browsers say in one of these why they ask.
-const PURPOSE_HEADERS: [HeaderName; 4] = [
+static PURPOSE_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("sec-purpose"),
     HeaderName::from_static("purpose"),
     HeaderName::from_static("x-moz"),

@@ -161,7 +161,9 @@ impl Recorder {
 
     /// How many damaged stretches were skipped.
     pub fn damaged(&self) -> u64 {
-        self.tools.as_ref().map_or(0, |tools| tools.reader.damaged())
+        self.tools
+            .as_ref()
+            .map_or(0, |tools| tools.reader.damaged())
     }
 
     /// Records one batch.

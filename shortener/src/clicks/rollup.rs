@@ -65,6 +65,13 @@ pub struct Count {
     pub machines: u64,
 }
 
+impl Count {
+    pub fn add(&mut self, other: Self) {
+        self.people += other.people;
+        self.machines += other.machines;
+    }
+}
+
 /// The values of a dimension and how many people's clicks had them.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Values {
@@ -120,9 +127,7 @@ impl Day {
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RollupError> {
         match bytes.split_first() {
-            Some((&VERSION, packed)) => {
-                postcard::from_bytes(packed).map_err(RollupError::Damaged)
-            }
+            Some((&VERSION, packed)) => postcard::from_bytes(packed).map_err(RollupError::Damaged),
             _ => Err(RollupError::Version),
         }
     }

@@ -5,7 +5,7 @@ use super::{
     referrer,
     rollup::{Counted, Dimension, Slot},
     text,
-    user_agent::{self, Cache, Visit as Visitor},
+    user_agent::{Cache, Visit as Visitor},
     visit::{Purpose, Unreadable, Visit},
 };
 use crate::database::timestamp::Timestamp;

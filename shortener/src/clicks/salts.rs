@@ -31,7 +31,10 @@ impl Salts {
         }
         drop(by_day);
         let mut by_day = self.by_day.write().unwrap_or_else(PoisonError::into_inner);
-        by_day.entry(day).or_insert_with(|| Salt::new(rand::random())).clone()
+        by_day
+            .entry(day)
+            .or_insert_with(|| Salt::new(rand::random()))
+            .clone()
     }
 
     /// Fetches, or makes, the salts of the day of `now` and the next; forgets those of days that are over, everywhere.

@@ -1,6 +1,9 @@
 //! Sets up everything that takes clicks to the database, and ends it in the right order.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use sqlx::PgPool;
@@ -69,7 +72,11 @@ impl Recording {
             metrics,
         } = given;
         let stop = CancellationToken::new();
-        let countries = config.geoip_file.as_deref().map(Countries::open).transpose()?;
+        let countries = config
+            .geoip_file
+            .as_deref()
+            .map(Countries::open)
+            .transpose()?;
 
         let wake = Arc::new(Notify::new());
         let directory = Arc::new(JournalDirectory::open(data_dir.join("journal"))?);
@@ -77,9 +84,16 @@ impl Recording {
         let journal = Arc::new(directory.create(options(config), move || waker.notify_one())?);
         let refused = Arc::new(RefusedClicks::new(data_dir.join("refused-clicks.jsonl")));
 
-        let replicas = session.as_ref().and_then(|_| db.background()).map(Replicas::new).map(Arc::new);
+        let replicas = session
+            .as_ref()
+            .and_then(|_| db.background())
+            .map(Replicas::new)
+            .map(Arc::new);
         if let Some(replicas) = &replicas {
-            replicas.join().await.context("could not make this replica known")?;
+            replicas
+                .join()
+                .await
+                .context("could not make this replica known")?;
         }
         let replica = match &replicas {
             Some(replicas) => replicas.id().to_owned(),
@@ -110,9 +124,15 @@ impl Recording {
             Arc::clone(&metrics),
             Arc::clone(&refused),
         );
-        store::register(&db, &journal.id().to_string(), &replica, &place, Timestamp::now())
-            .await
-            .context("could not register the journal")?;
+        store::register(
+            &db,
+            &journal.id().to_string(),
+            &replica,
+            &place,
+            Timestamp::now(),
+        )
+        .await
+        .context("could not register the journal")?;
 
         let (asker, asking) = asker(&journal, &recorded, replicas.clone(), stop.clone());
         tasks.spawn_worker("barrier", stop.clone(), asking);
@@ -153,7 +173,11 @@ impl Recording {
             refused,
             retention: options(config).retention,
         };
-        tasks.spawn_worker("adoption", stop.clone(), adoption::adopt(adoption, stop.clone()));
+        tasks.spawn_worker(
+            "adoption",
+            stop.clone(),
+            adoption::adopt(adoption, stop.clone()),
+        );
         if let (Some(replicas), Some(session)) = (&replicas, session) {
             tasks.spawn_worker(
                 "lease",
@@ -165,8 +189,13 @@ impl Recording {
                 let (journal, recorded) = (Arc::clone(&journal), recorded.clone());
                 async move { drained(&journal, &recorded).await }
             };
-            let listening =
-                replicas::listen(Arc::clone(replicas), session, tasks.clone(), stop.clone(), drain);
+            let listening = replicas::listen(
+                Arc::clone(replicas),
+                session,
+                tasks.clone(),
+                stop.clone(),
+                drain,
+            );
             tasks.spawn_worker("listener", stop.clone(), listening);
         }
 
@@ -193,7 +222,10 @@ impl Recording {
         let is_drained = drained(&self.journal, &self.recorded).await;
         let end = *self.recorded.borrow();
         if is_drained && let Err(error) = self.close(end).await {
-            tracing::warn!(error = format!("{error:#}"), "the journal could not be closed");
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "the journal could not be closed"
+            );
         }
         if !is_drained {
             tracing::warn!(
@@ -332,6 +364,8 @@ async fn maintain(
         }
         let gauges = journal.gauges();
         metrics.take(&gauges);
-        metrics.replicas.set(replicas.as_ref().map_or(1, |replicas| replicas.live()));
+        metrics
+            .replicas
+            .set(replicas.as_ref().map_or(1, |replicas| replicas.live()));
     }
 }

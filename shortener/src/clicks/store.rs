@@ -173,25 +173,28 @@ async fn insert_clicks_sqlite(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()
         "insert into click (id, url_id, user_id, occurred_at, visitor, kind, referrer, browser, os, device,
          country, utm_source, utm_medium, utm_campaign, utm_term, utm_content) ",
     );
-    query.push_values(rows.iter().zip(last - count + 1..), |mut values, (row, id)| {
-        values
-            .push_bind(id)
-            .push_bind(row.url_id)
-            .push_bind(row.user_id)
-            .push_bind(row.occurred_at)
-            .push_bind(row.visitor.cast_signed())
-            .push_bind(row.kind_number())
-            .push_bind(row.referrer.as_deref())
-            .push_bind(row.browser)
-            .push_bind(row.os)
-            .push_bind(row.device)
-            .push_bind(row.country.as_deref())
-            .push_bind(row.campaign.source.as_deref())
-            .push_bind(row.campaign.medium.as_deref())
-            .push_bind(row.campaign.name.as_deref())
-            .push_bind(row.campaign.term.as_deref())
-            .push_bind(row.campaign.content.as_deref());
-    });
+    query.push_values(
+        rows.iter().zip(last - count + 1..),
+        |mut values, (row, id)| {
+            values
+                .push_bind(id)
+                .push_bind(row.url_id)
+                .push_bind(row.user_id)
+                .push_bind(row.occurred_at)
+                .push_bind(row.visitor.cast_signed())
+                .push_bind(row.kind_number())
+                .push_bind(row.referrer.as_deref())
+                .push_bind(row.browser)
+                .push_bind(row.os)
+                .push_bind(row.device)
+                .push_bind(row.country.as_deref())
+                .push_bind(row.campaign.source.as_deref())
+                .push_bind(row.campaign.medium.as_deref())
+                .push_bind(row.campaign.name.as_deref())
+                .push_bind(row.campaign.term.as_deref())
+                .push_bind(row.campaign.content.as_deref());
+        },
+    );
     query.build().execute(conn).await.map(drop)
 }
 
@@ -199,10 +202,7 @@ async fn insert_clicks_sqlite(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()
 /// and are empty.
 ///
 /// Every recorder takes the same order, so that two of them wait for each other but never both for the other.
-pub async fn lock_days(
-    tx: &mut Tx,
-    keys: &[DayKey],
-) -> sqlx::Result<BTreeMap<DayKey, DayColumns>> {
+pub async fn lock_days(tx: &mut Tx, keys: &[DayKey]) -> sqlx::Result<BTreeMap<DayKey, DayColumns>> {
     let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = match tx.conn() {
         Either::Postgres(conn) => {
             let (urls, days): (Vec<i64>, Vec<i64>) = keys.iter().copied().unzip();
@@ -237,7 +237,10 @@ pub async fn lock_days(
             .await?
         }
     };
-    let mut found: BTreeMap<_, _> = keys.iter().map(|key| (*key, DayColumns::default())).collect();
+    let mut found: BTreeMap<_, _> = keys
+        .iter()
+        .map(|key| (*key, DayColumns::default()))
+        .collect();
     for (url_id, day, rollup, visitors) in rows {
         found.insert((url_id, day), (rollup, visitors));
     }
@@ -245,10 +248,7 @@ pub async fn lock_days(
 }
 
 /// Writes roll-ups that `lock_days` has locked.
-pub async fn write_days(
-    tx: &mut Tx,
-    days: BTreeMap<DayKey, DayColumns>,
-) -> sqlx::Result<()> {
+pub async fn write_days(tx: &mut Tx, days: BTreeMap<DayKey, DayColumns>) -> sqlx::Result<()> {
     match tx.conn() {
         Either::Postgres(conn) => {
             let (keys, columns): (Vec<DayKey>, Vec<DayColumns>) = days.into_iter().unzip();
@@ -356,9 +356,11 @@ pub async fn make_partition(db: &Db, month: NaiveDate) -> sqlx::Result<()> {
             return Ok(());
         }
         // Two replicas must not make the same one; nor may this wait long behind others, while others wait behind it.
-        sqlx::raw_sql("set local lock_timeout = '5s'; lock table click_default in access exclusive mode")
-            .execute(&mut *conn)
-            .await?;
+        sqlx::raw_sql(
+            "set local lock_timeout = '5s'; lock table click_default in access exclusive mode",
+        )
+        .execute(&mut *conn)
+        .await?;
         sqlx::raw_sql(AssertSqlSafe(format!(
             "create table if not exists {name} partition of click for values from ('{month} UTC') to ('{next} UTC')"
         )))
@@ -382,7 +384,10 @@ pub async fn drop_clicks_before(db: &Db, oldest: NaiveDate) -> sqlx::Result<()> 
             for name in partitions {
                 let is_month = name.len() == first_kept.len() && name.starts_with("click_2");
                 if is_month && name < first_kept {
-                    tracing::info!(partition = name, "dropping clicks that are older than the retention");
+                    tracing::info!(
+                        partition = name,
+                        "dropping clicks that are older than the retention"
+                    );
                     sqlx::raw_sql(AssertSqlSafe(format!("drop table if exists {name}")))
                         .execute(pool)
                         .await?;

@@ -185,7 +185,10 @@ mod tests {
         }
         .write(&mut record);
         assert_eq!(record.len(), MAX_RECORD);
-        assert_eq!(Visit::read(&record).unwrap().user_agent.len(), MAX_USER_AGENT);
+        assert_eq!(
+            Visit::read(&record).unwrap().user_agent.len(),
+            MAX_USER_AGENT
+        );
     }
 
     #[test]

@@ -9,6 +9,12 @@ use siphasher::sip::SipHasher24;
 #[derive(Clone)]
 pub struct Salt([u8; 32]);
 
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salt(…)")
+    }
+}
+
 impl Salt {
     pub fn new(random: [u8; 32]) -> Self {
         Self(random)

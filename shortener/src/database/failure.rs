@@ -98,7 +98,10 @@ fn is_refusal_code(code: &str) -> bool {
         return code.starts_with("22") || code.starts_with("23");
     }
     code.parse::<u32>().is_ok_and(|code| {
-        matches!(code & 0xff, SQLITE_TOOBIG | SQLITE_CONSTRAINT | SQLITE_MISMATCH)
+        matches!(
+            code & 0xff,
+            SQLITE_TOOBIG | SQLITE_CONSTRAINT | SQLITE_MISMATCH
+        )
     })
 }
 

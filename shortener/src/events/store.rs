@@ -192,7 +192,8 @@ where
 const EVENT_COLUMNS: &str = "id, url_id, user_id, event_type, occurred_at, details, null as kind, null as referrer,
     null as browser, null as os, null as device, null as country, null as utm_source, null as utm_medium,
     null as utm_campaign, null as utm_term, null as utm_content";
-const CLICK_COLUMNS: &str = "id, url_id, user_id, 'click' as event_type, occurred_at, null as details, kind, referrer,
+const CLICK_COLUMNS: &str =
+    "id, url_id, user_id, 'click' as event_type, occurred_at, null as details, kind, referrer,
     browser, os, device, country, utm_source, utm_medium, utm_campaign, utm_term, utm_content";
 
 /// A row of either table.

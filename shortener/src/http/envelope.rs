@@ -45,14 +45,9 @@ pub async fn wrap(
     let wants_page = class == RouteClass::Redirect && accepts_page(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let client = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(peer)| {
-            envelope
-                .trusted_proxies
-                .client_address(peer.ip(), request.headers())
-        });
+    let client = envelope
+        .trusted_proxies
+        .client_address(peer.ip(), request.headers());
     let id = request_id(request.headers());
     request.extensions_mut().insert(ClientAddress(client));
 

@@ -64,7 +64,10 @@ impl Host {
 
     /// The name as referrers are counted by: without `www.` and without the port.
     pub fn site(&self) -> String {
-        self.name.strip_prefix("www.").unwrap_or(&self.name).to_owned()
+        self.name
+            .strip_prefix("www.")
+            .unwrap_or(&self.name)
+            .to_owned()
     }
 
     pub fn port(&self) -> Option<u16> {

@@ -65,8 +65,10 @@ pub async fn answer(pool: &PgPool, id: &str, question: &str, asker: &str) -> sql
 
 /// Which of `replicas` still hold a lease.
 pub async fn still_live(pool: &PgPool, replicas: &[String]) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("select id from replica where id = any($1) and lease_until > clock_timestamp()")
-        .bind(replicas)
-        .fetch_all(pool)
-        .await
+    sqlx::query_scalar(
+        "select id from replica where id = any($1) and lease_until > clock_timestamp()",
+    )
+    .bind(replicas)
+    .fetch_all(pool)
+    .await
 }
