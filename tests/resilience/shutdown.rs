@@ -24,6 +24,7 @@ harness::on_each_database! {
 
         service.signal(Signal::TERM);
         refuses_connections(&service).await;
+        assert_eq!(service.management("/readyz").await.status, 503);
         let answer = upload.finish().await;
         assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
 
@@ -41,6 +42,17 @@ harness::on_each_database! {
         service.signal(Signal::TERM);
         service.exit(SOON).await;
         drop(upload);
+    }
+
+    async fn a_client_that_never_finishes_is_given_up(database: Database) {
+        let service = Service::builder(&database).arg("--drain-seconds=1").start().await;
+        let upload = SlowUpload::begin(&service).await;
+
+        service.signal(Signal::TERM);
+        service.exit(SOON).await;
+        drop(upload);
+        let service = Service::start(&database).await;
+        assert_eq!(service.get("/users/7").await.status, 404, "half a file is no file");
     }
 
     async fn idle_connections_do_not_hold_up_the_end(service: Service) {
