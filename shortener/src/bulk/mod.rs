@@ -1,0 +1,130 @@
+//! Loading a CSV file: all of it, or nothing.
+//!
+//! ```text
+//! request ─chunks→ feed ─channel→ parser (a thread) ─channel→ store (one transaction)
+//! ```
+//!
+//! Both channels are short, so that a file of any size passes through a small, constant amount of memory. The ids in a file
+//! are kept, and the next id given out follows the highest one.
+
+mod parser;
+mod row;
+mod upload;
+
+use std::future::Future;
+
+use tokio::sync::mpsc;
+
+pub use row::{BadRow, Row, boolean, id, time};
+pub use upload::Upload;
+
+use crate::{
+    database::{Db, Tx, failure},
+    error::ApiError,
+};
+
+/// What a file is a list of.
+pub trait Record: Sized + Send + Sync + 'static {
+    /// The columns that the header must name, in any order.
+    const COLUMNS: &'static [&'static str];
+
+    /// What values are judged by, besides their own form.
+    type Rules: Send + 'static;
+
+    fn parse(row: &Row<'_>, rules: &Self::Rules) -> Result<Self, BadRow>;
+
+    /// The first record, by its place in `batch`, that refers to something that is not there.
+    fn find_dangling(
+        tx: &mut Tx,
+        batch: &[Self],
+    ) -> impl Future<Output = sqlx::Result<Option<Refused>>> + Send;
+
+    fn insert_all(tx: &mut Tx, batch: &[Self]) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// Has the next id given out follow the highest one there is.
+    fn advance_ids(tx: &mut Tx) -> impl Future<Output = sqlx::Result<()>> + Send;
+}
+
+/// Why a record of a batch cannot be stored.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    pub place: usize,
+    pub column: &'static str,
+    pub reason: &'static str,
+    pub is_conflict: bool,
+}
+
+/// Some records, with the line on which each began.
+struct Batch<R> {
+    records: Vec<R>,
+    lines: Vec<u64>,
+}
+
+/// Loads the file in `upload`. Returns how many records it had.
+pub async fn load<R: Record>(
+    db: &Db,
+    mut upload: Upload,
+    rules: R::Rules,
+) -> Result<u64, ApiError> {
+    let (chunks, to_parse) = mpsc::channel(4);
+    let (batches, mut to_store) = mpsc::channel::<Batch<R>>(1);
+    let parse = tokio::task::spawn_blocking(move || parser::parse(to_parse, &rules, &batches));
+    let store = async {
+        let mut tx = db.begin().await?;
+        while let Some(batch) = to_store.recv().await {
+            store_batch(&mut tx, &batch).await?;
+        }
+        Ok::<_, ApiError>(tx)
+    };
+    let parsed = async {
+        parse
+            .await
+            .map_err(|error| ApiError::Internal(error.into()))?
+    };
+    // The first to fail ends the others, and dropping the transaction leaves nothing behind.
+    let ((), records, mut tx) = tokio::try_join!(upload.feed(chunks), parsed, store)?;
+    R::advance_ids(&mut tx).await?;
+    tx.commit().await?;
+    Ok(records)
+}
+
+async fn store_batch<R: Record>(tx: &mut Tx, batch: &Batch<R>) -> Result<(), ApiError> {
+    let refused = match R::find_dangling(tx, &batch.records).await? {
+        Some(refused) => Some(refused),
+        None => insert(tx, &batch.records).await?,
+    };
+    match refused {
+        None => Ok(()),
+        Some(refused) => Err(BadRow {
+            line: batch.lines[refused.place],
+            column: refused.column,
+            reason: refused.reason.into(),
+            is_conflict: refused.is_conflict,
+        }
+        .into()),
+    }
+}
+
+/// Inserts a batch. If one of its records is taken, finds out which by inserting them one by one.
+async fn insert<R: Record>(tx: &mut Tx, records: &[R]) -> Result<Option<Refused>, ApiError> {
+    tx.set_savepoint().await?;
+    match R::insert_all(tx, records).await {
+        Ok(()) => return Ok(None),
+        Err(error) if failure::taken(&error).is_none() => return Err(error.into()),
+        Err(_) => tx.roll_back_to_savepoint().await?,
+    }
+    for (place, record) in records.iter().enumerate() {
+        if let Err(error) = R::insert_all(tx, std::slice::from_ref(record)).await {
+            return match failure::taken(&error) {
+                Some(taken) => Ok(Some(Refused {
+                    place,
+                    column: taken.column(),
+                    reason: "is taken already",
+                    is_conflict: true,
+                })),
+                None => Err(error.into()),
+            };
+        }
+    }
+    Err(anyhow::anyhow!("a batch was refused, but none of its records").into())
+}

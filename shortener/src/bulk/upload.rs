@@ -1,0 +1,93 @@
+//! The file in a `multipart/form-data` request, a chunk at a time.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{FromRef, FromRequest, Multipart, Request, multipart::MultipartError},
+    http::{StatusCode, header},
+};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::{config::LimitsConfig, error::ApiError};
+
+/// The field of the form that holds the file.
+const FIELD: &str = "file";
+
+/// How long a sender may pause. The transaction is open meanwhile.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A form that is about to bring a file.
+#[derive(Debug)]
+pub struct Upload {
+    form: Multipart,
+    limit: u64,
+}
+
+impl<S> FromRequest<S> for Upload
+where
+    LimitsConfig: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let wrong_type = ApiError::UnsupportedMediaType(
+            "send the file as the field `file` of a multipart/form-data form, as `curl -F file=@users.csv` does",
+        );
+        let is_form = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| {
+                value
+                    .to_ascii_lowercase()
+                    .starts_with("multipart/form-data")
+            });
+        if !is_form {
+            return Err(wrong_type);
+        }
+        let limit = LimitsConfig::or_none(LimitsConfig::from_ref(state).max_bulk_bytes);
+        match Multipart::from_request(request, state).await {
+            Ok(form) => Ok(Self { form, limit }),
+            Err(rejection) => Err(ApiError::Malformed(rejection.body_text())),
+        }
+    }
+}
+
+impl Upload {
+    /// Sends the file's chunks on, until it ends or nobody listens any more.
+    pub(super) async fn feed(&mut self, chunks: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
+        let mut field = loop {
+            match timely(self.form.next_field()).await? {
+                Some(field) if field.name() == Some(FIELD) => break field,
+                Some(_) => {}
+                None => return Err(ApiError::invalid(FIELD, "is missing from the form")),
+            }
+        };
+        let mut size = 0;
+        while let Some(chunk) = timely(field.chunk()).await? {
+            size += chunk.len() as u64;
+            if size > self.limit {
+                return Err(ApiError::TooLarge { limit: self.limit });
+            }
+            if chunks.send(chunk).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn timely<T>(step: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
+    match tokio::time::timeout(IDLE_TIMEOUT, step).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(
+            ApiError::Malformed("the form's headers are too large".to_owned()),
+        ),
+        Ok(Err(_)) => Err(ApiError::Malformed(
+            "the form is broken, or ended before it was complete".to_owned(),
+        )),
+        Err(_) => Err(ApiError::SlowBody),
+    }
+}

@@ -1,0 +1,270 @@
+//! Every setting the service has: one flag, one environment variable, one documented default each.
+//!
+//! A secret also has a `_FILE` form that names a file to read it from. Nothing else reads the environment.
+
+use std::{fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, bail};
+use ipnet::IpNet;
+
+use crate::{database::open::DatabaseUrl, http::host::Host};
+
+/// A URL shortener: redirects, clicks and their API, on SQLite or Postgres.
+#[derive(clap::Parser, Clone, Debug)]
+#[command(name = "shortener", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub serve: Config,
+}
+
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Run the service; what happens without a command, too.
+    Serve(Box<Config>),
+    /// Bring the database's schema to what this version needs, and end.
+    Migrate(MigrateConfig),
+    /// Ask a running service whether it can serve; ends with 0 if so. For container health checks.
+    Healthcheck(HealthcheckConfig),
+    /// Print the table of settings as Markdown.
+    #[command(hide = true)]
+    Settings,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct Config {
+    /// Address of the API, the pages and the redirects.
+    #[arg(long, env = "SHORTENER_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Address of `/metrics`, `/livez` and `/readyz`, which are not for the public.
+    #[arg(
+        long,
+        env = "SHORTENER_MANAGEMENT_LISTEN",
+        default_value = "127.0.0.1:8081"
+    )]
+    pub management_listen: SocketAddr,
+
+    /// How long requests under way may take after SIGTERM, in seconds. A second signal ends them at once.
+    #[arg(long, env = "SHORTENER_DRAIN_SECONDS", default_value_t = 30)]
+    pub drain_seconds: u64,
+
+    #[command(flatten)]
+    pub access: AccessConfig,
+
+    #[command(flatten)]
+    pub limits: LimitsConfig,
+
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct AccessConfig {
+    /// Who may use the API. `auto`: whoever is on this machine, which both listeners' addresses must be on; requests that
+    /// came from elsewhere are refused. `off`: everybody who reaches the listener.
+    #[arg(long, env = "SHORTENER_AUTH", value_enum, default_value_t = Auth::Auto)]
+    pub auth: Auth,
+
+    /// Host names that the service answers to, separated by commas, such as `go.example.com`. Links back to them are
+    /// refused as loops.
+    #[arg(long, env = "SHORTENER_PUBLIC_HOSTS", value_delimiter = ',', value_parser = Host::parse)]
+    pub public_hosts: Vec<Host>,
+
+    /// Networks whose `X-Forwarded-For` and `Forwarded` headers are believed, separated by commas, such as `10.0.0.0/8`.
+    #[arg(long, env = "SHORTENER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_network)]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Auth {
+    Auto,
+    Off,
+}
+
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct LimitsConfig {
+    /// Largest JSON body, in bytes; 0 for no limit.
+    #[arg(long, env = "SHORTENER_MAX_JSON_BYTES", default_value_t = 1 << 20)]
+    pub max_json_bytes: u64,
+
+    /// Longest original URL, in bytes; 0 for no limit.
+    #[arg(long, env = "SHORTENER_MAX_URL_BYTES", default_value_t = 8 << 10)]
+    pub max_url_bytes: u64,
+
+    /// Largest bulk file, in bytes; 0 for no limit.
+    #[arg(long, env = "SHORTENER_MAX_BULK_BYTES", default_value_t = 2 << 30)]
+    pub max_bulk_bytes: u64,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct DatabaseConfig {
+    /// Folder for what the service keeps on disk.
+    #[arg(long, env = "SHORTENER_DATA_DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+
+    /// Where the data is: `postgres://user:password@host/name`, or `sqlite:` and the path of a file
+    /// [default: `sqlite:shortener.db` in the data folder]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+
+    /// File that holds the database URL, instead of giving it directly.
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<PathBuf>,
+
+    /// Most connections to Postgres. The sum over all replicas must stay below what the server allows.
+    #[arg(long, env = "SHORTENER_DATABASE_MAX_CONNECTIONS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub database_max_connections: u32,
+
+    /// How long to wait at the start for a database that is not up yet, in seconds.
+    #[arg(long, env = "SHORTENER_DATABASE_WAIT_SECONDS", default_value_t = 60)]
+    pub database_wait_seconds: u64,
+
+    /// Whether to bring the schema up to date at the start (`auto`), or to wait until `shortener migrate` has (`off`).
+    #[arg(long, env = "SHORTENER_MIGRATE", value_enum, default_value_t = Migrate::Auto)]
+    pub migrate: Migrate,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Migrate {
+    Auto,
+    Off,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct MigrateConfig {
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct HealthcheckConfig {
+    /// Address of the management listener to ask.
+    #[arg(
+        long,
+        env = "SHORTENER_MANAGEMENT_LISTEN",
+        default_value = "127.0.0.1:8081"
+    )]
+    pub management_listen: SocketAddr,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct LogConfig {
+    /// What is logged, as a `tracing` filter, such as `info,shortener=debug`.
+    #[arg(long, env = "SHORTENER_LOG", default_value = "info")]
+    pub log_filter: String,
+
+    /// Form of the log: `json`, `text`, or `auto`, which is text on a terminal and JSON elsewhere.
+    #[arg(long, env = "SHORTENER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto)]
+    pub log_format: LogFormat,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    Auto,
+    Json,
+    Text,
+}
+
+impl Config {
+    /// Refuses combinations that would be unsafe.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.access.auth == Auth::Auto {
+            for (flag, address) in [
+                ("--listen", self.listen),
+                ("--management-listen", self.management_listen),
+            ] {
+                if !address.ip().is_loopback() {
+                    bail!(
+                        "{flag} {address} is reachable from other machines, where anybody could change your links: set SHORTENER_AUTH=off if that is what you want, or listen on 127.0.0.1"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DatabaseConfig {
+    /// The database's place: the URL given, or the file that holds it, or a file in the data folder.
+    pub fn url(&self) -> anyhow::Result<DatabaseUrl> {
+        let Some(text) = Secret::resolve(
+            "DATABASE_URL",
+            self.database_url.as_ref(),
+            self.database_url_file.as_ref(),
+        )?
+        else {
+            return Ok(DatabaseUrl::Sqlite(self.data_dir.join("shortener.db")));
+        };
+        // The value may hold a password: the message must not repeat it.
+        DatabaseUrl::parse(text.expose())
+            .map_err(|problem| anyhow::anyhow!("DATABASE_URL {problem}"))
+    }
+
+    pub fn wait(&self) -> Duration {
+        Duration::from_secs(self.database_wait_seconds)
+    }
+}
+
+impl LimitsConfig {
+    /// A limit as a number to compare with: 0 in a setting means none.
+    pub fn or_none(limit: u64) -> u64 {
+        if limit == 0 { u64::MAX } else { limit }
+    }
+}
+
+/// A value that never reaches a log line: `Debug` prints dots.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The value given, or the contents of the file given, without the line break at its end.
+    fn resolve(
+        name: &str,
+        value: Option<&Self>,
+        file: Option<&PathBuf>,
+    ) -> anyhow::Result<Option<Self>> {
+        match (value, file) {
+            (Some(_), Some(_)) => bail!("{name} and {name}_FILE are both set: use one of them"),
+            (Some(value), None) => Ok(Some(value.clone())),
+            (None, Some(path)) => {
+                let text = fs::read_to_string(path).with_context(|| {
+                    format!("could not read the file of {name}_FILE, {}", path.display())
+                })?;
+                Ok(Some(Self(text.trim_end_matches(['\r', '\n']).to_owned())))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// A network in CIDR notation, or a single address.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| "is no network such as 10.0.0.0/8".to_owned())
+}

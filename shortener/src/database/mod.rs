@@ -1,0 +1,126 @@
+//! Postgres or SQLite: one enum, and one macro that runs a query on either.
+//!
+//! A query that both dialects understand is written once and run through [`either!`]; SQL that only one understands is
+//! an explicit `match` on [`Either`]. SQL itself lives in the `store.rs` of its concept.
+
+pub mod copy;
+pub mod failure;
+pub mod migrate;
+pub mod open;
+pub mod timestamp;
+
+use std::{fs::File, sync::Arc};
+
+use sqlx::{
+    Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
+};
+
+/// The same kind of thing for each database: a pool, a connection, a transaction.
+#[derive(Clone, Debug)]
+pub enum Either<P, S> {
+    Postgres(P),
+    Sqlite(S),
+}
+
+/// Runs `$query` with `$executor` bound to whichever database `$target` is.
+macro_rules! either {
+    ($target:expr, $executor:ident => $query:expr) => {
+        match $target {
+            $crate::database::Either::Postgres($executor) => $query,
+            $crate::database::Either::Sqlite($executor) => $query,
+        }
+    };
+}
+pub(crate) use either;
+
+/// A borrowed connection, inside a transaction.
+pub type Conn<'c> = Either<&'c mut PgConnection, &'c mut SqliteConnection>;
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pools: Either<PgPool, SqlitePools>,
+}
+
+/// SQLite allows one writer at a time: writers queue for the one connection here instead of failing as busy there.
+#[derive(Clone, Debug)]
+pub struct SqlitePools {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Held for as long as the file is open: see `open`.
+    _lock: Arc<File>,
+}
+
+impl Db {
+    /// Where single statements that only read are run.
+    pub fn reader(&self) -> Either<&PgPool, &SqlitePool> {
+        match &self.pools {
+            Either::Postgres(pool) => Either::Postgres(pool),
+            Either::Sqlite(pools) => Either::Sqlite(&pools.readers),
+        }
+    }
+
+    /// Where single statements that write are run.
+    pub fn writer(&self) -> Either<&PgPool, &SqlitePool> {
+        match &self.pools {
+            Either::Postgres(pool) => Either::Postgres(pool),
+            Either::Sqlite(pools) => Either::Sqlite(&pools.writer),
+        }
+    }
+
+    /// Starts a transaction that may write. It is rolled back unless committed.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        Ok(Tx(match &self.pools {
+            Either::Postgres(pool) => Either::Postgres(pool.begin().await?),
+            // Immediate: a transaction that turned writer half way could fail as busy.
+            Either::Sqlite(pools) => {
+                Either::Sqlite(pools.writer.begin_with("begin immediate").await?)
+            }
+        }))
+    }
+
+    /// Whether the database answers at all.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        either!(self.reader(), pool => pool.acquire().await?.ping().await)
+    }
+
+    /// Closes every connection, so that SQLite folds its log into the file.
+    pub async fn close(&self) {
+        match &self.pools {
+            Either::Postgres(pool) => pool.close().await,
+            Either::Sqlite(pools) => {
+                pools.readers.close().await;
+                pools.writer.close().await;
+            }
+        }
+    }
+}
+
+/// A transaction on either database.
+#[derive(Debug)]
+pub struct Tx(Either<Transaction<'static, Postgres>, Transaction<'static, Sqlite>>);
+
+impl Tx {
+    pub fn conn(&mut self) -> Conn<'_> {
+        match &mut self.0 {
+            Either::Postgres(tx) => Either::Postgres(&mut *tx),
+            Either::Sqlite(tx) => Either::Sqlite(&mut *tx),
+        }
+    }
+
+    /// Marks a point to come back to when a statement fails; Postgres refuses all that follows a failure otherwise.
+    pub async fn set_savepoint(&mut self) -> sqlx::Result<()> {
+        either!(self.conn(), conn => sqlx::query("savepoint point").execute(conn).await.map(drop))
+    }
+
+    pub async fn roll_back_to_savepoint(&mut self) -> sqlx::Result<()> {
+        either!(self.conn(), conn => {
+            sqlx::query("rollback to savepoint point").execute(conn).await.map(drop)
+        })
+    }
+
+    pub async fn commit(self) -> sqlx::Result<()> {
+        either!(self.0, tx => tx.commit().await)
+    }
+}

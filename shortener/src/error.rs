@@ -1,0 +1,166 @@
+//! How a failure becomes a response. The only place where errors meet HTTP status codes.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{bulk::BadRow, database::failure, invalid::Invalid};
+
+/// What is wrong with which field, as sentences.
+pub type FieldErrors = BTreeMap<&'static str, String>;
+
+/// What a handler returns when it cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+
+    #[error("there is nothing at this path")]
+    UnknownPath,
+
+    #[error("this path does not take that method; the Allow header lists those it takes")]
+    MethodNotAllowed,
+
+    /// The link was there and will not come back by itself.
+    #[error("this link {0}")]
+    Gone(&'static str),
+
+    #[error("{reason}")]
+    Conflict { field: &'static str, reason: String },
+
+    /// The request was understood, and is wrong: one sentence per field.
+    #[error("the request has {} that cannot be accepted", values(.0))]
+    Invalid(FieldErrors),
+
+    /// The request is wrong as a whole.
+    #[error("{0}")]
+    Unprocessable(Invalid),
+
+    /// A row of a bulk file.
+    #[error("{0}")]
+    BadRow(BadRow),
+
+    #[error("{0}")]
+    Malformed(String),
+
+    #[error("{0}")]
+    UnsupportedMediaType(&'static str),
+
+    #[error("the body is larger than the {limit} bytes that are accepted here")]
+    TooLarge { limit: u64 },
+
+    #[error("the body did not arrive in time")]
+    SlowBody,
+
+    #[error("{0}")]
+    Forbidden(&'static str),
+
+    /// A dependency is away; the same request may succeed later. The cause is logged, never sent.
+    #[error("the service cannot do this right now; try again in a moment")]
+    Unavailable(#[source] anyhow::Error),
+
+    /// Our fault. The cause is logged, never sent.
+    #[error("something went wrong on our side; the request id helps us to find out what")]
+    Internal(#[from] anyhow::Error),
+}
+
+fn values(errors: &FieldErrors) -> &'static str {
+    if errors.len() == 1 {
+        "a value"
+    } else {
+        "values"
+    }
+}
+
+impl ApiError {
+    /// One field that is wrong.
+    pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid(FieldErrors::from([(field, reason.into())]))
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Gone(_) => StatusCode::GONE,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::BadRow(bad) if bad.is_conflict => StatusCode::CONFLICT,
+            Self::Invalid(_) | Self::Unprocessable(_) | Self::BadRow(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Self::Internal(cause) => {
+                tracing::error!(error = format!("{cause:#}"), "request failed");
+            }
+            Self::Unavailable(cause) => {
+                tracing::warn!(error = format!("{cause:#}"), "request could not be served");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the body of a failed request says. `http::envelope` writes it, as JSON or as a page, since only it knows the
+/// request's id and what the caller accepts.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub status: StatusCode,
+    pub detail: String,
+    pub errors: FieldErrors,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let status = self.status();
+        let detail = self.to_string();
+        let errors = match self {
+            Self::Invalid(errors) => errors,
+            Self::Conflict { field, reason } => FieldErrors::from([(field, reason)]),
+            Self::BadRow(bad) => FieldErrors::from([(bad.column, detail.clone())]),
+            _ => FieldErrors::new(),
+        };
+        let mut response = status.into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.extensions_mut().insert(Problem {
+            status,
+            detail,
+            errors,
+        });
+        response
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        if failure::is_outage(&error) {
+            Self::Unavailable(anyhow::Error::new(error).context("the database did not answer"))
+        } else {
+            Self::Internal(anyhow::Error::new(error).context("a query failed"))
+        }
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(reason: Invalid) -> Self {
+        Self::Unprocessable(reason)
+    }
+}

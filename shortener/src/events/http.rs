@@ -1,0 +1,72 @@
+//! `/events`.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, Uri},
+};
+
+use super::{
+    Details, Event, EventType, NewEvent,
+    store::{self, EventFilter, Unknown},
+};
+use crate::{
+    database::{Db, timestamp::Timestamp},
+    error::ApiError,
+    http::{
+        extract::{Json, JsonObject, Query},
+        fields::{digits, integer, text},
+        paging::{Listing, Page},
+    },
+};
+
+/// `GET /events`
+pub async fn list(
+    State(db): State<Db>,
+    uri: Uri,
+    Query(query): Query,
+) -> Result<Listing<Event>, ApiError> {
+    let (filter, page) = query.read(|fields| {
+        let url_id = fields.optional("url_id", text(digits));
+        let user_id = fields.optional("user_id", text(digits));
+        let event_type = fields.optional("event_type", text(EventType::parse));
+        let page = Page::read(fields);
+        let filter = EventFilter {
+            url_id: url_id?,
+            user_id: user_id?,
+            event_type: event_type?.map(|event_type| event_type.as_str().to_owned()),
+        };
+        Ok((filter, page?))
+    })?;
+    let (rows, total) =
+        tokio::try_join!(store::list(&db, &filter, page), store::count(&db, &filter))?;
+    Ok(Listing {
+        rows,
+        total,
+        page,
+        uri,
+    })
+}
+
+/// `POST /events`
+pub async fn create(
+    State(db): State<Db>,
+    JsonObject(body): JsonObject,
+) -> Result<(StatusCode, Json<Event>), ApiError> {
+    let new = body.read(|fields| {
+        let url_id = fields.required("url_id", integer);
+        let user_id = fields.required("user_id", integer);
+        let event_type = fields.required("event_type", text(EventType::parse));
+        let details = fields.optional("details", Details::from_json);
+        Ok(NewEvent {
+            url_id: url_id?,
+            user_id: user_id?,
+            event_type: event_type?,
+            details: details?.unwrap_or_else(Details::empty),
+        })
+    })?;
+    match store::insert(&db, &new, Timestamp::now()).await? {
+        Ok(event) => Ok((StatusCode::CREATED, Json(event))),
+        Err(Unknown::Url) => Err(ApiError::NotFound("URL")),
+        Err(Unknown::User) => Err(ApiError::NotFound("user")),
+    }
+}

@@ -1,0 +1,69 @@
+//! Whether the service lives, is ready, and is well: for orchestrators, load balancers and people.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::{Value, json};
+
+use crate::{database::Db, error::ApiError, http::extract::Json, metrics::Metrics};
+
+/// A database that takes longer to say anything is as good as away.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether this process can serve. The database gates the first readiness only: an outage must not take every replica out
+/// of the load balancer, since cached links still redirect.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// `GET /health`: 200 for as long as the process answers; says what is degraded.
+pub async fn health(State(db): State<Db>) -> Json<Value> {
+    let ping = tokio::time::timeout(DATABASE_PATIENCE, db.ping()).await;
+    Json(if matches!(ping, Ok(Ok(()))) {
+        json!({"status": "ok"})
+    } else {
+        json!({"status": "ok", "degraded": ["database"]})
+    })
+}
+
+/// What the management listener serves.
+pub fn router(metrics: Arc<Metrics>, readiness: Readiness) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/metrics", get(scrape).with_state(metrics))
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> Response {
+    if readiness.get() {
+        "ok\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+async fn scrape(State(metrics): State<Arc<Metrics>>) -> Result<Response, ApiError> {
+    let text = metrics.text().map_err(anyhow::Error::from)?;
+    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
+}

@@ -1,0 +1,166 @@
+//! What every answer gets, whatever made it: a request id, safe headers, a body that says what went wrong, a log line
+//! and a count.
+
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use axum::{
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use futures_util::FutureExt as _;
+use serde_json::json;
+use tracing::Instrument as _;
+
+use super::client_address::TrustedProxies;
+use crate::{
+    error::{ApiError, Problem},
+    home,
+    metrics::{HttpMetrics, RouteClass},
+};
+
+const REQUEST_ID: &str = "x-request-id";
+const MAX_REQUEST_ID: usize = 128;
+
+/// Why a person is shown nothing but the page: no scripts, no frames, no guessing at types.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What the envelope needs of the service.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    pub metrics: Arc<HttpMetrics>,
+    pub trusted_proxies: Arc<TrustedProxies>,
+}
+
+/// Wraps a request: see the module.
+pub async fn wrap(State(envelope): State<Envelope>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let class = RouteClass::of(request.extensions().get::<MatchedPath>());
+    let wants_page = class == RouteClass::Redirect && accepts_page(request.headers());
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let client = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(peer)| {
+            envelope
+                .trusted_proxies
+                .client_address(peer.ip(), request.headers())
+        });
+    let id = request_id(request.headers());
+    if let Some(client) = client {
+        request.extensions_mut().insert(ClientAddress(client));
+    }
+
+    let span = tracing::info_span!("request", request.id = id.to_str().unwrap_or_default());
+    let answered = AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
+    let _in_span = span.enter();
+    let mut response = answered.unwrap_or_else(|panic| {
+        ApiError::Internal(anyhow::anyhow!("panic: {}", message(&*panic))).into_response()
+    });
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        render(&mut response, &problem, &id, wants_page);
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+
+    let duration = started.elapsed();
+    let status = response.status();
+    envelope.metrics.observe(class, status, duration);
+    // A line for every redirect would cost more than the redirect.
+    if class != RouteClass::Redirect && class != RouteClass::Health {
+        tracing::info!(
+            http.method = %method,
+            http.path = path,
+            http.status = status.as_u16(),
+            client.address = client.map(|client| client.to_string()),
+            duration_ms = duration.as_secs_f64() * 1e3,
+            "request answered"
+        );
+    }
+    response
+}
+
+/// The client's address, for handlers.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
+/// Headers that a page is answered with.
+pub fn page_headers() -> [(header::HeaderName, HeaderValue); 4] {
+    [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    ]
+}
+
+/// Whoever asked may name the request, so that logs on both sides can be joined; otherwise it gets a name here.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID).filter(|id| {
+        (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    });
+    given.cloned().unwrap_or_else(|| {
+        let id = format!("{:032x}", rand::random::<u128>());
+        HeaderValue::try_from(id).expect("hexadecimal digits are a header value")
+    })
+}
+
+/// A browser says `text/html`; a program that says nothing, or `*/*`, gets JSON.
+fn accepts_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Writes the body that a problem has: RFC 9457 for programs, a page for people.
+fn render(response: &mut Response, problem: &Problem, id: &HeaderValue, wants_page: bool) {
+    if wants_page {
+        *response.body_mut() = home::problem_page(problem.status).into();
+        response.headers_mut().extend(page_headers());
+        return;
+    }
+    let mut body = json!({
+        "type": "about:blank",
+        "title": problem.status.canonical_reason().unwrap_or("Error"),
+        "status": problem.status.as_u16(),
+        "detail": problem.detail,
+        "errors": problem.errors,
+    });
+    if problem.status == StatusCode::INTERNAL_SERVER_ERROR {
+        body["request_id"] = json!(id.to_str().unwrap_or_default());
+    }
+    *response.body_mut() = body.to_string().into();
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,132 @@
+//! Extractors that reject with [`ApiError`], so that bad input gets the same problem body as any failure.
+//!
+//! `clippy.toml` forbids axum's own everywhere else.
+
+#![expect(clippy::disallowed_types, reason = "this module wraps them")]
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{FromRef, FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::fields::Fields;
+use crate::{config::LimitsConfig, error::ApiError, invalid::Invalid};
+
+/// How long a JSON body may take to arrive. The largest one passes in a second at 8 Mbit/s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A JSON answer.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// The JSON object in a request's body, to be read field by field.
+#[derive(Debug)]
+pub struct JsonObject(pub Fields);
+
+impl<S> FromRequest<S> for JsonObject
+where
+    LimitsConfig: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::UnsupportedMediaType(
+                "the body must be JSON, and Content-Type must say `application/json`",
+            ));
+        }
+        let limit = LimitsConfig::or_none(LimitsConfig::from_ref(state).max_json_bytes);
+        let bytes = read_all(request.into_body(), limit).await?;
+        if bytes.is_empty() {
+            return Err(ApiError::Malformed("the body is empty".to_owned()));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(values)) => Ok(Self(Fields::new(values))),
+            Ok(_) => Err(Invalid::from("the body must be a JSON object").into()),
+            Err(error) => Err(ApiError::Malformed(format!(
+                "the body is no valid JSON: {error}"
+            ))),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .map(|value| value.trim().to_ascii_lowercase());
+    essence.is_some_and(|essence| {
+        essence == "application/json"
+            || (essence.starts_with("application/") && essence.ends_with("+json"))
+    })
+}
+
+async fn read_all(body: Body, limit: u64) -> Result<Bytes, ApiError> {
+    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+    let read = tokio::time::timeout(BODY_TIMEOUT, limited.collect());
+    match read.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
+        Ok(Err(_)) => Err(ApiError::Malformed(
+            "the body ended before it was complete".to_owned(),
+        )),
+        Err(_) => Err(ApiError::SlowBody),
+    }
+}
+
+/// An id in the path. What is no number is the id of nothing: 404, not 422.
+#[derive(Clone, Copy, Debug)]
+pub struct Id(pub i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Segment(text) = Segment::from_request_parts(parts, state).await?;
+        text.parse().map(Self).map_err(|_| ApiError::UnknownPath)
+    }
+}
+
+/// The one variable segment of a path, decoded.
+#[derive(Clone, Debug)]
+pub struct Segment(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        // A segment that is no UTF-8 names nothing.
+        axum::extract::Path::<String>::from_request_parts(parts, state)
+            .await
+            .map(|path| Self(path.0))
+            .map_err(|_| ApiError::UnknownPath)
+    }
+}
+
+/// The parameters of the query string, to be read one by one.
+#[derive(Debug)]
+pub struct Query(pub Fields);
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(Fields::from_query(parts.uri.query())))
+    }
+}

@@ -1,0 +1,127 @@
+//! A host name with an optional port: what the service is called, and what a link must not point back at.
+
+use std::fmt;
+
+/// A host in its ASCII form (lower case, punycode), and a port if one was given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Host {
+    name: String,
+    port: Option<u16>,
+}
+
+impl Host {
+    /// Reads `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`, as a setting or a `Host` header has it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "is no host name such as go.example.com or localhost:8080".to_owned();
+        // A URL's own rules decide what a host is; but a path, a user or a query is none.
+        if text.is_empty()
+            || text.contains(['/', '\\', '@', '?', '#'])
+            || text.contains(char::is_whitespace)
+        {
+            return Err(wrong());
+        }
+        let url = url::Url::parse(&format!("http://{text}/")).map_err(|_| wrong())?;
+        let name = url.host_str().ok_or_else(wrong)?.to_owned();
+        // The URL parser drops a port that is the scheme's own.
+        let port = match url.port() {
+            Some(port) => Some(port),
+            None if text.ends_with(":80") => Some(80),
+            None => None,
+        };
+        Ok(Self {
+            name: name.trim_end_matches('.').to_owned(),
+            port,
+        })
+    }
+
+    /// Whether a link to `url` comes back to this host. Without a port of its own a host is met on 80 and 443.
+    pub fn is_target_of(&self, url: &url::Url) -> bool {
+        let (Some(name), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return false;
+        };
+        name.trim_end_matches('.') == self.name
+            && match self.port {
+                Some(own) => own == port,
+                None => port == 80 || port == 443,
+            }
+    }
+
+    /// Whether the names agree, whatever the ports.
+    pub fn has_name_of(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
+    /// Whether this is a name for the machine itself.
+    pub fn is_loopback(&self) -> bool {
+        self.name == "localhost"
+            || self.name.ends_with(".localhost")
+            || self
+                .name
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(host: &str, url: &str, expected: bool) {
+        let host = Host::parse(host).unwrap();
+        let url = url::Url::parse(url).unwrap();
+        assert_eq!(host.is_target_of(&url), expected, "{host} {url}");
+    }
+
+    #[test]
+    fn a_host_without_a_port_is_met_on_the_ports_of_the_web() {
+        check("go.example.com", "https://go.example.com/x", true);
+        check("go.example.com", "http://go.example.com/x", true);
+        check("go.example.com", "http://go.example.com:9000/x", false);
+        check("go.example.com", "https://example.com/", false);
+    }
+
+    #[test]
+    fn a_host_with_a_port_is_met_on_that_port_only() {
+        check("localhost:8080", "http://localhost:8080/x", true);
+        check("localhost:8080", "http://localhost/x", false);
+        check("example.com:80", "http://example.com/", true);
+        check("example.com:80", "https://example.com/", false);
+    }
+
+    #[test]
+    fn other_spellings_of_a_name_are_the_same_name() {
+        check("GO.Example.com.", "https://go.EXAMPLE.com./x", true);
+        check("bücher.example", "https://xn--bcher-kva.example/", true);
+        check("127.0.0.1:8080", "http://0x7f.1:8080/", true);
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for text in ["", "a b", "http://x", "x/y", "a@b", "x:99999", "x:y"] {
+            assert!(Host::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn loopback_has_many_names() {
+        for text in ["localhost", "127.0.0.1:1", "[::1]:8080", "a.localhost"] {
+            assert!(Host::parse(text).unwrap().is_loopback(), "{text}");
+        }
+        assert!(!Host::parse("example.com").unwrap().is_loopback());
+    }
+}

@@ -1,0 +1,11 @@
+//! What carries requests to handlers and answers back: nothing in here knows what a URL is for.
+
+pub mod client_address;
+pub mod envelope;
+pub mod extract;
+pub mod fields;
+pub mod guard;
+pub mod host;
+mod leftover;
+pub mod paging;
+pub mod server;

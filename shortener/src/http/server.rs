@@ -1,0 +1,119 @@
+//! Accepts connections and serves HTTP/1.1 on them until it is told to stop.
+//!
+//! hyper is driven here rather than by `axum::serve`, which sets no limits against slow or oversized headers.
+
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, time::Duration};
+
+use axum::{Router, extract::ConnectInfo, http::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::leftover;
+use crate::shutdown::Tasks;
+
+/// How long a request's head may take to arrive, and a connection may idle between two requests.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest head of a request: room for the longest original URL in a `Referer`, and for cookies of a shared domain.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+
+const MAX_HEADERS: usize = 100;
+
+/// A pause after `accept` failed for want of file descriptors: they come back as connections end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `router` on `listener` until `stop`; then finishes the requests under way, within `drain`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tasks: Tasks,
+    stop: CancellationToken,
+    drain: Duration,
+) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    pause_unless_harmless(&error).await;
+                    continue;
+                }
+            },
+        };
+        // An answer is one small packet: waiting to fill it only delays it.
+        stream.set_nodelay(true).ok();
+        let connection = graceful.watch(connection(stream, peer, router.clone()));
+        tasks.spawn_connection(async move {
+            // Broken connections are the peer's business.
+            connection.await.ok();
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            drain_seconds = drain.as_secs(),
+            "requests were still under way when the time to drain was over"
+        );
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+) -> http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::Service<
+        Request<Incoming>,
+        Response = axum::response::Response,
+        Error = Infallible,
+        Future: Send,
+    > + Send,
+> {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (head, body) = request.into_parts();
+        let (body, leftover) = leftover::share(body, &head.headers);
+        let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = router.clone().oneshot(request);
+        async move {
+            let answer = answer.await;
+            if let Some(leftover) = leftover {
+                leftover.discard().await;
+            }
+            answer
+        }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        // A client that is done sending may still be reading.
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+async fn pause_unless_harmless(error: &io::Error) {
+    let harmless = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    );
+    if !harmless {
+        tracing::error!(%error, "could not accept a connection");
+        pin!(tokio::time::sleep(ACCEPT_PAUSE)).await;
+    }
+}

@@ -1,0 +1,4 @@
+//! Following a short URL.
+
+pub mod decide;
+pub mod http;

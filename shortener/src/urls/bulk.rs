@@ -1,0 +1,115 @@
+//! `urls.csv`.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Title,
+    http::Judgement,
+    original_url::{OriginalUrl, UrlRules},
+    short_code::ShortCode,
+    store,
+};
+use crate::{
+    bulk::{self, BadRow, Record, Refused, Row, Upload},
+    config::LimitsConfig,
+    database::{Db, Tx, timestamp::Timestamp},
+    error::ApiError,
+    http::{extract::Json, host::Host},
+    users,
+};
+
+/// A line of the file.
+#[derive(Clone, Debug)]
+pub struct UrlRow {
+    pub id: i64,
+    pub user_id: i64,
+    pub short_code: ShortCode,
+    pub original_url: OriginalUrl,
+    pub title: Option<Title>,
+    pub is_active: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What original URLs are judged by.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    max_url_bytes: u64,
+    own_hosts: Vec<Host>,
+}
+
+impl Record for UrlRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "user_id",
+        "short_code",
+        "original_url",
+        "title",
+        "is_active",
+        "created_at",
+        "updated_at",
+    ];
+    type Rules = Rules;
+
+    fn parse(row: &Row<'_>, rules: &Rules) -> Result<Self, BadRow> {
+        let original_url = |text: &str| {
+            OriginalUrl::parse(
+                text,
+                UrlRules {
+                    max_bytes: rules.max_url_bytes,
+                    own_hosts: &rules.own_hosts,
+                },
+            )
+        };
+        let title = row.read("title", Title::parse)?;
+        Ok(Self {
+            id: row.read("id", bulk::id)?,
+            user_id: row.read("user_id", bulk::id)?,
+            short_code: row.read("short_code", ShortCode::parse)?,
+            original_url: row.read("original_url", original_url)?,
+            title: Some(title).filter(|title| !title.as_str().is_empty()),
+            is_active: row.read("is_active", bulk::boolean)?,
+            created_at: row.read("created_at", bulk::time)?,
+            updated_at: row.read("updated_at", bulk::time)?,
+        })
+    }
+
+    async fn find_dangling(tx: &mut Tx, batch: &[Self]) -> sqlx::Result<Option<Refused>> {
+        let owners: Vec<i64> = batch.iter().map(|row| row.user_id).collect();
+        let known = users::store::existing(tx.conn(), &owners).await?;
+        let stray = batch.iter().position(|row| !known.contains(&row.user_id));
+        Ok(stray.map(|place| Refused {
+            place,
+            column: "user_id",
+            reason: "is the id of no user",
+            is_conflict: false,
+        }))
+    }
+
+    async fn insert_all(tx: &mut Tx, batch: &[Self]) -> sqlx::Result<()> {
+        store::insert_all(tx, batch).await
+    }
+
+    async fn advance_ids(tx: &mut Tx) -> sqlx::Result<()> {
+        store::advance_ids(tx).await
+    }
+}
+
+/// `POST /urls/bulk`
+pub async fn load(
+    State(db): State<Db>,
+    State(judgement): State<Judgement>,
+    headers: HeaderMap,
+    upload: Upload,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let rules = Rules {
+        max_url_bytes: LimitsConfig::or_none(judgement.limits.max_url_bytes),
+        own_hosts: judgement.hosts.of_request(&headers),
+    };
+    let imported = bulk::load::<UrlRow>(&db, upload, rules).await?;
+    Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
+}

@@ -1,0 +1,170 @@
+//! `/urls`.
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderMap, StatusCode, Uri},
+};
+
+use super::{
+    NewUrl, ShortUrl, Title, UrlChange,
+    original_url::{OriginalUrl, UrlRules},
+    short_code::ShortCode,
+    store::{self, UrlFilter},
+};
+use crate::{
+    app::Hosts,
+    config::LimitsConfig,
+    database::{
+        Db,
+        failure::{Taken, taken},
+        timestamp::Timestamp,
+    },
+    error::ApiError,
+    http::{
+        extract::{Id, Json, JsonObject, Query},
+        fields::{boolean, digits, flag, integer, text},
+        paging::{Listing, Page},
+    },
+};
+
+/// A generated code is taken once in 57 billion per URL there is: more collisions than this are no accident.
+const MAX_TRIES: usize = 10;
+
+/// What an original URL is judged by.
+#[derive(Clone, Debug, FromRef)]
+pub struct Judgement {
+    pub hosts: std::sync::Arc<Hosts>,
+    pub limits: LimitsConfig,
+}
+
+impl Judgement {
+    /// Reads a field that holds an original URL, for a request with these headers.
+    fn original_url(
+        &self,
+        headers: &HeaderMap,
+    ) -> impl FnOnce(&serde_json::Value) -> Result<OriginalUrl, crate::invalid::Invalid> {
+        let own_hosts = self.hosts.of_request(headers);
+        let max_bytes = LimitsConfig::or_none(self.limits.max_url_bytes);
+        text(move |text| {
+            OriginalUrl::parse(
+                text,
+                UrlRules {
+                    max_bytes,
+                    own_hosts: &own_hosts,
+                },
+            )
+        })
+    }
+}
+
+/// `GET /urls`
+pub async fn list(
+    State(db): State<Db>,
+    uri: Uri,
+    Query(query): Query,
+) -> Result<Listing<ShortUrl>, ApiError> {
+    let (filter, page) = query.read(|fields| {
+        let user_id = fields.optional("user_id", text(digits));
+        let is_active = fields.optional("is_active", text(flag));
+        let page = Page::read(fields);
+        let filter = UrlFilter {
+            user_id: user_id?,
+            is_active: is_active?,
+        };
+        Ok((filter, page?))
+    })?;
+    let (rows, total) =
+        tokio::try_join!(store::list(&db, filter, page), store::count(&db, filter))?;
+    Ok(Listing {
+        rows,
+        total,
+        page,
+        uri,
+    })
+}
+
+/// `POST /urls`
+pub async fn create(
+    State(db): State<Db>,
+    State(judgement): State<Judgement>,
+    headers: HeaderMap,
+    JsonObject(body): JsonObject,
+) -> Result<(StatusCode, Json<ShortUrl>), ApiError> {
+    let (new, chosen) = body.read(|fields| {
+        let user_id = fields.required("user_id", integer);
+        let original_url = fields.required("original_url", judgement.original_url(&headers));
+        let title = fields.optional("title", text(Title::parse));
+        let short_code = fields.optional("short_code", text(ShortCode::parse));
+        let new = NewUrl {
+            user_id: user_id?,
+            original_url: original_url?,
+            title: title?,
+        };
+        Ok((new, short_code?))
+    })?;
+    let url = insert(&db, &new, chosen).await?;
+    Ok((StatusCode::CREATED, Json(url)))
+}
+
+/// Adds `new` under the code that was chosen, or under a generated one that is free.
+async fn insert(db: &Db, new: &NewUrl, chosen: Option<ShortCode>) -> Result<ShortUrl, ApiError> {
+    let now = Timestamp::now();
+    let mut tries = 0;
+    loop {
+        let short_code = chosen.clone().unwrap_or_else(ShortCode::generate);
+        tries += 1;
+        match store::insert(db, new, &short_code, now).await {
+            Ok(url) => return url.ok_or(ApiError::NotFound("user")),
+            Err(error) if taken(&error) == Some(Taken::ShortCode) => {
+                if chosen.is_some() {
+                    return Err(ApiError::Conflict {
+                        field: "short_code",
+                        reason: "this short code is taken already".to_owned(),
+                    });
+                }
+                if tries == MAX_TRIES {
+                    return Err(anyhow::anyhow!("{MAX_TRIES} generated codes were taken").into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// `GET /urls/{id}`
+pub async fn show(State(db): State<Db>, Id(id): Id) -> Result<Json<ShortUrl>, ApiError> {
+    let url = store::find(&db, id).await?;
+    url.map(Json).ok_or(ApiError::NotFound("URL"))
+}
+
+/// `PUT /urls/{id}`
+pub async fn update(
+    State(db): State<Db>,
+    State(judgement): State<Judgement>,
+    Id(id): Id,
+    headers: HeaderMap,
+    JsonObject(body): JsonObject,
+) -> Result<Json<ShortUrl>, ApiError> {
+    let change = body.read(|fields| {
+        fields.require_any(&["title", "is_active", "original_url"]);
+        let title = fields.change("title", text(Title::parse));
+        let is_active = fields.given("is_active", boolean);
+        let original_url = fields.given("original_url", judgement.original_url(&headers));
+        Ok(UrlChange {
+            title: title?,
+            is_active: is_active?,
+            original_url: original_url?,
+        })
+    })?;
+    let url = store::update(&db, id, &change, Timestamp::now()).await?;
+    url.map(Json).ok_or(ApiError::NotFound("URL"))
+}
+
+/// `DELETE /urls/{id}`
+pub async fn delete(State(db): State<Db>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    if store::delete(&db, id, Timestamp::now()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("URL"))
+    }
+}

@@ -1,0 +1,57 @@
+//! `users.csv`.
+
+use axum::{extract::State, http::StatusCode};
+use serde_json::{Value, json};
+
+use super::{Email, Username, store};
+use crate::{
+    bulk::{self, BadRow, Record, Refused, Row, Upload},
+    database::{Db, Tx, timestamp::Timestamp},
+    error::ApiError,
+    http::extract::Json,
+};
+
+/// A line of the file.
+#[derive(Clone, Debug)]
+pub struct UserRow {
+    pub id: i64,
+    pub username: Username,
+    pub email: Email,
+    pub created_at: Timestamp,
+}
+
+impl Record for UserRow {
+    const COLUMNS: &'static [&'static str] = &["id", "username", "email", "created_at"];
+    type Rules = ();
+
+    fn parse(row: &Row<'_>, (): &()) -> Result<Self, BadRow> {
+        Ok(Self {
+            id: row.read("id", bulk::id)?,
+            username: row.read("username", Username::parse)?,
+            email: row.read("email", Email::parse)?,
+            created_at: row.read("created_at", bulk::time)?,
+        })
+    }
+
+    /// A user refers to nothing.
+    async fn find_dangling(_: &mut Tx, _: &[Self]) -> sqlx::Result<Option<Refused>> {
+        Ok(None)
+    }
+
+    async fn insert_all(tx: &mut Tx, batch: &[Self]) -> sqlx::Result<()> {
+        store::insert_all(tx, batch).await
+    }
+
+    async fn advance_ids(tx: &mut Tx) -> sqlx::Result<()> {
+        store::advance_ids(tx).await
+    }
+}
+
+/// `POST /users/bulk`
+pub async fn load(
+    State(db): State<Db>,
+    upload: Upload,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let imported = bulk::load::<UserRow>(&db, upload, ()).await?;
+    Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
+}

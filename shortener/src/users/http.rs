@@ -1,0 +1,102 @@
+//! `/users`.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, Uri},
+};
+
+use super::{Email, NewUser, User, UserChange, Username, store};
+use crate::{
+    database::{
+        Db,
+        failure::{Taken, taken},
+        timestamp::Timestamp,
+    },
+    error::ApiError,
+    http::{
+        extract::{Id, Json, JsonObject, Query},
+        fields::text,
+        paging::{Listing, Page},
+    },
+};
+
+/// `GET /users`
+pub async fn list(
+    State(db): State<Db>,
+    uri: Uri,
+    Query(query): Query,
+) -> Result<Listing<User>, ApiError> {
+    let page = query.read(Page::read)?;
+    let (rows, total) = tokio::try_join!(store::list(&db, page), store::count(&db))?;
+    Ok(Listing {
+        rows,
+        total,
+        page,
+        uri,
+    })
+}
+
+/// `POST /users`
+pub async fn create(
+    State(db): State<Db>,
+    JsonObject(body): JsonObject,
+) -> Result<(StatusCode, Json<User>), ApiError> {
+    let new = body.read(|fields| {
+        let username = fields.required("username", text(Username::parse));
+        let email = fields.required("email", text(Email::parse));
+        Ok(NewUser {
+            username: username?,
+            email: email?,
+        })
+    })?;
+    let user = store::insert(&db, &new, Timestamp::now())
+        .await
+        .map_err(conflict)?;
+    Ok((StatusCode::CREATED, Json(user)))
+}
+
+/// `GET /users/{id}`
+pub async fn show(State(db): State<Db>, Id(id): Id) -> Result<Json<User>, ApiError> {
+    let user = store::find(&db, id).await?;
+    user.map(Json).ok_or(ApiError::NotFound("user"))
+}
+
+/// `PUT /users/{id}`
+pub async fn update(
+    State(db): State<Db>,
+    Id(id): Id,
+    JsonObject(body): JsonObject,
+) -> Result<Json<User>, ApiError> {
+    let change = body.read(|fields| {
+        fields.require_any(&["username", "email"]);
+        let username = fields.given("username", text(Username::parse));
+        let email = fields.given("email", text(Email::parse));
+        Ok(UserChange {
+            username: username?,
+            email: email?,
+        })
+    })?;
+    let user = store::update(&db, id, &change, Timestamp::now())
+        .await
+        .map_err(conflict)?;
+    user.map(Json).ok_or(ApiError::NotFound("user"))
+}
+
+/// `DELETE /users/{id}`
+pub async fn delete(State(db): State<Db>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    if store::delete(&db, id, Timestamp::now()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("user"))
+    }
+}
+
+fn conflict(error: sqlx::Error) -> ApiError {
+    match taken(&error) {
+        Some(Taken::Email) => ApiError::Conflict {
+            field: "email",
+            reason: "another user has this address already".to_owned(),
+        },
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,189 @@
+//! Users in the database. All SQL about users is in this file.
+
+use std::collections::HashSet;
+
+use super::{NewUser, User, UserChange, bulk::UserRow};
+use crate::{
+    database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
+    events::store as events,
+    http::paging::{MAX_TOTAL, Page},
+};
+
+pub async fn insert(db: &Db, new: &NewUser, now: Timestamp) -> sqlx::Result<User> {
+    either!(db.writer(), pool => {
+        sqlx::query_as(
+            "insert into app_user (username, email, created_at, updated_at) values ($1, $2, $3, $3)
+             returning id, username, email, created_at",
+        )
+        .bind(new.username.as_str())
+        .bind(new.email.as_str())
+        .bind(now)
+        .fetch_one(pool)
+        .await
+    })
+}
+
+pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<User>> {
+    either!(db.reader(), pool => {
+        sqlx::query_as(
+            "select id, username, email, created_at from app_user where id = $1 and deleted_at is null",
+        )
+        .bind(id)
+        .fetch_optional(pool)
+        .await
+    })
+}
+
+pub async fn list(db: &Db, page: Page) -> sqlx::Result<Vec<User>> {
+    either!(db.reader(), pool => {
+        sqlx::query_as(
+            "select id, username, email, created_at from app_user where deleted_at is null
+             order by id limit $1 offset $2",
+        )
+        .bind(page.size)
+        .bind(page.offset())
+        .fetch_all(pool)
+        .await
+    })
+}
+
+/// The number of users, or more than [`MAX_TOTAL`].
+pub async fn count(db: &Db) -> sqlx::Result<i64> {
+    either!(db.reader(), pool => {
+        sqlx::query_scalar(
+            "select count(*) from (select 1 from app_user where deleted_at is null limit $1) as counted",
+        )
+        .bind(MAX_TOTAL + 1)
+        .fetch_one(pool)
+        .await
+    })
+}
+
+pub async fn update(
+    db: &Db,
+    id: i64,
+    change: &UserChange,
+    now: Timestamp,
+) -> sqlx::Result<Option<User>> {
+    either!(db.writer(), pool => {
+        sqlx::query_as(
+            "update app_user
+             set username = coalesce($2, username), email = coalesce($3, email), updated_at = $4
+             where id = $1 and deleted_at is null
+             returning id, username, email, created_at",
+        )
+        .bind(id)
+        .bind(change.username.as_ref().map(super::Username::as_str))
+        .bind(change.email.as_ref().map(super::Email::as_str))
+        .bind(now)
+        .fetch_optional(pool)
+        .await
+    })
+}
+
+/// Deletes a user and all URLs of theirs, each with an event of its own. Returns whether there was such a user.
+pub async fn delete(db: &Db, id: i64, now: Timestamp) -> sqlx::Result<bool> {
+    let mut tx = db.begin().await?;
+    let deleted = either!(tx.conn(), conn => {
+        sqlx::query("update app_user set deleted_at = $2 where id = $1 and deleted_at is null")
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await?
+            .rows_affected()
+    });
+    if deleted == 0 {
+        return Ok(false);
+    }
+    events::insert_deleted_of_user(&mut tx, id, now).await?;
+    either!(tx.conn(), conn => {
+        sqlx::query(
+            "update url set deleted_at = $2, updated_at = $2, version = version + 1
+             where user_id = $1 and deleted_at is null",
+        )
+        .bind(id)
+        .bind(now)
+        .execute(conn)
+        .await?;
+    });
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Which of `ids` are users.
+pub async fn existing(conn: Conn<'_>, ids: &[i64]) -> sqlx::Result<HashSet<i64>> {
+    let found: Vec<i64> = match conn {
+        Either::Postgres(conn) => {
+            sqlx::query_scalar("select id from app_user where id = any($1) and deleted_at is null")
+                .bind(ids)
+                .fetch_all(conn)
+                .await?
+        }
+        Either::Sqlite(conn) => {
+            sqlx::query_scalar(
+                "select id from app_user
+                 where id in (select value from json_each($1)) and deleted_at is null",
+            )
+            .bind(serde_json::json!(ids).to_string())
+            .fetch_all(conn)
+            .await?
+        }
+    };
+    Ok(found.into_iter().collect())
+}
+
+/// Adds users with the ids they bring.
+pub async fn insert_all(tx: &mut Tx, rows: &[UserRow]) -> sqlx::Result<()> {
+    match tx.conn() {
+        Either::Postgres(conn) => {
+            let mut text = CopyText::default();
+            for row in rows {
+                text.plain(row.id)
+                    .text(row.username.as_str())
+                    .text(row.email.as_str())
+                    .plain(row.created_at)
+                    .plain(row.created_at)
+                    .end_row();
+            }
+            let mut copy = conn
+                .copy_in_raw(
+                    "copy app_user (id, username, email, created_at, updated_at) from stdin",
+                )
+                .await?;
+            copy.send(text.into_bytes()).await?;
+            copy.finish().await?;
+        }
+        Either::Sqlite(conn) => {
+            let mut query = sqlx::QueryBuilder::new(
+                "insert into app_user (id, username, email, created_at, updated_at) ",
+            );
+            query.push_values(rows, |mut values, row| {
+                values
+                    .push_bind(row.id)
+                    .push_bind(row.username.as_str())
+                    .push_bind(row.email.as_str())
+                    .push_bind(row.created_at)
+                    .push_bind(row.created_at);
+            });
+            query.build().execute(conn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the next id given out follow the highest one there is. SQLite does so by itself.
+pub async fn advance_ids(tx: &mut Tx) -> sqlx::Result<()> {
+    if let Either::Postgres(conn) = tx.conn() {
+        // Nobody may take an id between the look at the sequence and its change, or it could move back.
+        sqlx::query("lock table app_user in share row exclusive mode")
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query(
+            "select setval('app_user_id_seq', highest) from (select max(id) as highest from app_user) as ids,
+             app_user_id_seq where highest > last_value",
+        )
+        .execute(conn)
+        .await?;
+    }
+    Ok(())
+}
