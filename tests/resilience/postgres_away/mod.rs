@@ -13,6 +13,7 @@ use harness::{
     service::{START, Service, ready},
 };
 use load::Load;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::start::first_readiness;
@@ -90,6 +91,16 @@ harness::on_each_postgres! {
         postgres.cluster.start_again().await;
         let service = ready(waiting, START).await.expect("it comes up by itself");
         service.create_user().await;
+    }
+
+    async fn a_service_that_waits_can_be_told_to_stop(postgres: Breakable) {
+        postgres.cluster.stop_immediate().await;
+        let waiting = Service::builder(&postgres.database).spawn();
+        first_readiness(&waiting).await;
+
+        waiting.signal(Signal::TERM);
+        let exit = waiting.exit(RECOVERY).await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
     }
 }
 
