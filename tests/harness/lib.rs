@@ -20,7 +20,7 @@ pub mod csv;
 /// The function takes what it needs: a running `Service`, or a `Database` to start services on itself, or a type of the
 /// test's own that has `async fn fresh(backend: Backend) -> Self`.
 ///
-/// ```ignore
+/// ```text
 /// harness::on_each_database! {
 ///     async fn a_created_url_redirects(service: Service) { … }
 /// }
