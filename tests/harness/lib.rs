@@ -17,9 +17,10 @@ pub mod csv;
 
 /// Turns each function into one test per database: `name::sqlite`, `name::postgres_15` and `name::postgres_18`.
 ///
-/// The function takes what it needs: a running `Service`, or a `Database` to start services on itself.
+/// The function takes what it needs: a running `Service`, or a `Database` to start services on itself, or a type of the
+/// test's own that has `async fn fresh(backend: Backend) -> Self`.
 ///
-/// ```ignore
+/// ```text
 /// harness::on_each_database! {
 ///     async fn a_created_url_redirects(service: Service) { … }
 /// }
@@ -32,19 +33,8 @@ macro_rules! on_each_database {
         async fn $name($subject: $kind) $body
 
         mod $name {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$name(super::$kind::fresh($crate::database::Backend::Sqlite).await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres_15() {
-                super::$name(super::$kind::fresh($crate::database::Backend::Postgres15).await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres_18() {
-                super::$name(super::$kind::fresh($crate::database::Backend::Postgres18).await).await;
+            $crate::one_test_each! { $name($kind):
+                sqlite(Sqlite), postgres_15(Postgres15), postgres_18(Postgres18)
             }
         }
     )+};
@@ -59,15 +49,19 @@ macro_rules! on_each_postgres {
         async fn $name($subject: $kind) $body
 
         mod $name {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres_15() {
-                super::$name(super::$kind::fresh($crate::database::Backend::Postgres15).await).await;
-            }
+            $crate::one_test_each! { $name($kind): postgres_15(Postgres15), postgres_18(Postgres18) }
+        }
+    )+};
+}
 
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres_18() {
-                super::$name(super::$kind::fresh($crate::database::Backend::Postgres18).await).await;
-            }
+/// The tests of one function, in a module below it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! one_test_each {
+    ($name:ident($kind:ident): $($test:ident($backend:ident)),+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            super::$name(super::$kind::fresh($crate::database::Backend::$backend).await).await;
         }
     )+};
 }

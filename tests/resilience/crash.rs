@@ -17,6 +17,8 @@ use harness::{
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::slow_upload::SlowUpload;
+
 const CLIENTS: usize = 8;
 
 /// What the clients would do in all, were they let.
@@ -80,6 +82,19 @@ harness::on_each_database! {
         let clicks = clicks(&service, &url).await;
         assert!(clicks.len() <= sent, "{} clicks of {sent} requests", clicks.len());
         assert_eq!(clicks.iter().collect::<HashSet<_>>().len(), clicks.len(), "one counted twice");
+    }
+
+    async fn half_an_upload_leaves_nothing_after_a_kill(database: Database) {
+        let service = Service::start(&database).await;
+        let upload = SlowUpload::begin(&service).await;
+        service.kill().await;
+        drop(upload);
+
+        let service = Service::start(&database).await;
+        assert_eq!(service.get("/users/7").await.status, 404);
+        let answer = SlowUpload::begin(&service).await.finish().await;
+        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+        assert_eq!(service.get("/users/7").await.status, 200);
     }
 
     async fn a_restart_finds_what_was_there(database: Database) {

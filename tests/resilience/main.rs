@@ -4,4 +4,5 @@ mod crash;
 mod postgres_away;
 mod settings;
 mod shutdown;
+mod slow_upload;
 mod start;
