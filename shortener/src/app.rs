@@ -114,7 +114,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         data_dir: &config.database.data_dir,
         own_hosts: config.access.public_hosts.iter().map(Host::site).collect(),
         db: db.clone(),
-        session: db.session(),
         metrics: Arc::clone(&metrics.clicks),
     };
     let starting = Recording::start(ingredients, &tasks);

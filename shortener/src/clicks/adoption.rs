@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     journal::{DeadJournal, JournalDirectory, JournalId, Position, State},
     metrics::ClickMetrics,
-    recorder::{Journalled, Recorder},
+    recorder::{Origin, Recorder},
     refused::RefusedClicks,
     row::Interpreter,
     store,
@@ -27,10 +27,10 @@ const COUNT: Duration = Duration::from_secs(10);
 /// What adopting takes.
 #[derive(Debug)]
 pub struct Adoption {
-    pub directory: Arc<JournalDirectory>,
+    pub directory: JournalDirectory,
     pub db: Db,
-    pub replica: String,
-    pub place: String,
+    /// This process, whose journals the adopted ones become.
+    pub origin: Origin,
     pub own_hosts: Vec<String>,
     pub metrics: Arc<ClickMetrics>,
     pub refused: Arc<RefusedClicks>,
@@ -54,10 +54,10 @@ pub async fn adopt(adoption: Adoption, stop: CancellationToken) -> anyhow::Resul
             if counted.is_none_or(|at| at.elapsed() >= COUNT) {
                 counted = Some(Instant::now());
                 adoption.review(&mut adopted).await;
-                match store::count_abandoned(&adoption.db, &adoption.replica).await {
+                match store::count_abandoned(&adoption.db, &adoption.origin.replica).await {
                     Ok(count) => adoption.metrics.abandoned.set(count),
                     Err(error) => {
-                        tracing::debug!(%error, "abandoned journals could not be counted")
+                        tracing::debug!(%error, "abandoned journals could not be counted");
                     }
                 }
             }
@@ -111,7 +111,7 @@ impl Adoption {
             // Recorded to its end by its owner; without a row in the database there is nothing to compare it with.
             let is_known = store::position(&self.db, &id).await;
             if matches!(is_known, Ok(None)) {
-                self.remove(journal);
+                Self::remove(journal);
                 return None;
             }
         } else {
@@ -132,19 +132,18 @@ impl Adoption {
     }
 
     async fn record(&self, journal: &DeadJournal) -> Option<Position> {
-        let id = journal.id().to_string();
-        let register = store::register(&self.db, &id, &self.replica, &self.place, Timestamp::now());
-        if let Err(error) = register.await {
+        let origin = Origin {
+            journal: journal.id().to_string(),
+            ..self.origin.clone()
+        };
+        let id = origin.journal.clone();
+        if let Err(error) = store::register(&self.db, &origin, Timestamp::now()).await {
             tracing::warn!(%error, "a journal cannot be adopted while the database is away");
             return None;
         }
         let mut recorder = Recorder::new(
             self.db.clone(),
-            Journalled {
-                journal: id.clone(),
-                replica: self.replica.clone(),
-                place: self.place.clone(),
-            },
+            origin,
             journal.reader(Position::START),
             Interpreter::new(self.own_hosts.clone()),
             Arc::clone(&self.metrics),
@@ -190,12 +189,12 @@ impl Adoption {
         }
         for id in over {
             if let Some(kept) = adopted.remove(&id) {
-                self.remove(kept.journal);
+                Self::remove(kept.journal);
             }
         }
     }
 
-    fn remove(&self, journal: DeadJournal) {
+    fn remove(journal: DeadJournal) {
         let id = journal.id();
         if let Err(error) = journal.remove() {
             tracing::warn!(journal.id = %id, error = %anyhow::Error::new(error), "a recorded journal cannot be removed");

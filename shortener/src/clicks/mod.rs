@@ -25,13 +25,14 @@ pub mod text;
 pub mod user_agent;
 pub mod visit;
 pub mod visitor;
+mod workers;
 
 use std::{cell::RefCell, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use tokio::sync::watch;
 
-use country::Countries;
+use country::{Countries, Country};
 use journal::{Journal, Position};
 use metrics::ClickMetrics;
 use salts::Salts;
@@ -100,7 +101,7 @@ impl Clicks {
             url_id: url.id,
             user_id: url.user_id,
             visitor: visitor::hash(visitor.address, user_agent, &self.salts.at(now)),
-            country: country.map_or([0; 2], |country| country.code()),
+            country: country.map_or([0; 2], Country::code),
             purpose: purpose(visitor.headers),
             user_agent,
             referrer: bytes(visitor.headers, &header::REFERER),

@@ -33,13 +33,10 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Records one journal.
 #[derive(Debug)]
 pub struct Recorder {
-    pub db: Db,
-    pub journal: String,
-    pub replica: String,
-    pub place: String,
-    pub metrics: Arc<ClickMetrics>,
-    pub refused: Arc<RefusedClicks>,
-    pub now: fn() -> Timestamp,
+    db: Db,
+    origin: Origin,
+    metrics: Arc<ClickMetrics>,
+    refused: Arc<RefusedClicks>,
     // Moved to a blocking thread and back at each turn.
     tools: Option<Tools>,
     /// Where the database says that the journal is recorded up to; `None` when that has to be asked.
@@ -60,11 +57,13 @@ impl std::fmt::Debug for Tools {
     }
 }
 
-/// What there is to know about a journal before it is recorded.
-#[derive(Debug)]
-pub struct Journalled {
+/// Which journal is recorded, and by whom.
+#[derive(Clone, Debug)]
+pub struct Origin {
     pub journal: String,
+    /// Who drains it.
     pub replica: String,
+    /// The machine and the folder, for people.
     pub place: String,
 }
 
@@ -90,7 +89,7 @@ struct Batch {
 impl Recorder {
     pub fn new(
         db: Db,
-        of: Journalled,
+        origin: Origin,
         reader: Reader,
         interpreter: Interpreter,
         metrics: Arc<ClickMetrics>,
@@ -98,12 +97,9 @@ impl Recorder {
     ) -> Self {
         Self {
             db,
-            journal: of.journal,
-            replica: of.replica,
-            place: of.place,
+            origin,
             metrics,
             refused,
-            now: Timestamp::now,
             tools: Some(Tools {
                 reader,
                 interpreter,
@@ -129,7 +125,7 @@ impl Recorder {
             let error = match tokio::time::timeout(TURN_TIMEOUT, self.turn()).await {
                 Ok(Ok(turn)) => {
                     if self.pause > FIRST_PAUSE {
-                        tracing::info!(journal.id = self.journal, "recording clicks again");
+                        tracing::info!(journal.id = self.origin.journal, "recording clicks again");
                     }
                     self.pause = FIRST_PAUSE;
                     return Ok(turn);
@@ -144,7 +140,7 @@ impl Recorder {
             self.recorded = None;
             if self.pause == FIRST_PAUSE {
                 tracing::warn!(
-                    journal.id = self.journal,
+                    journal.id = self.origin.journal,
                     error = format!("{error:#}"),
                     "clicks stay in the journal until they can be recorded"
                 );
@@ -194,14 +190,11 @@ impl Recorder {
 
     /// Where the database says that recording goes on.
     async fn find_position(&mut self) -> sqlx::Result<Position> {
-        let position = match store::position(&self.db, &self.journal).await? {
-            Some(position) => position,
-            None => {
-                let (journal, replica) = (&self.journal, &self.replica);
-                store::register(&self.db, journal, replica, &self.place, (self.now)()).await?;
-                Position::START
-            }
-        };
+        let known = store::position(&self.db, &self.origin.journal).await?;
+        if known.is_none() {
+            store::register(&self.db, &self.origin, Timestamp::now()).await?;
+        }
+        let position = known.unwrap_or(Position::START);
         self.recorded = Some(position);
         Ok(position)
     }
@@ -222,7 +215,7 @@ impl Recorder {
     /// One transaction: clicks, roll-ups, position. False if the position was not where we thought.
     async fn record(&self, batch: &Batch) -> sqlx::Result<bool> {
         let mut tx = self.db.begin_background().await?;
-        if !store::advance(tx.conn(), &self.journal, batch.from, batch.to).await? {
+        if !store::advance(tx.conn(), &self.origin.journal, batch.from, batch.to).await? {
             return Ok(false);
         }
         store::insert_clicks(&mut tx, &batch.rows).await?;
@@ -257,7 +250,7 @@ impl Recorder {
         }
         self.refused.set_aside(&batch.last, &error.to_string())?;
         let mut tx = self.db.begin_background().await?;
-        if !store::advance(tx.conn(), &self.journal, batch.from, batch.to).await? {
+        if !store::advance(tx.conn(), &self.origin.journal, batch.from, batch.to).await? {
             anyhow::bail!("the journal's position was moved by somebody else");
         }
         tx.commit().await?;

@@ -1,9 +1,6 @@
 //! Sets up everything that takes clicks to the database, and ends it in the right order.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use sqlx::PgPool;
@@ -17,12 +14,13 @@ use super::{
     drained,
     journal::{Journal, JournalDirectory, Options, Position},
     metrics::ClickMetrics,
-    recorder::{Journalled, Recorder, Turn},
+    recorder::{Origin, Recorder},
     refused::RefusedClicks,
     retention,
     row::Interpreter,
     salts::{self, Salts},
     store,
+    workers::{self, Upkeep},
 };
 use crate::{
     config::ClicksConfig,
@@ -31,21 +29,14 @@ use crate::{
     shutdown::Tasks,
 };
 
-/// How often segments are tended to, and metrics of the journal taken.
-const MAINTENANCE: Duration = Duration::from_secs(1);
-
-/// How often an idle recorder asks the database whether it still has what was recorded: a fail-over may have gone back.
-const RECHECK: Duration = Duration::from_secs(5);
-
 /// What is given to start with.
 #[derive(Debug)]
 pub struct Ingredients<'a> {
     pub config: &'a ClicksConfig,
-    pub data_dir: &'a std::path::Path,
+    pub data_dir: &'a Path,
+    /// The service's own names, as referrers are counted by.
     pub own_hosts: Vec<String>,
     pub db: Db,
-    /// Postgres only: a connection that listens.
-    pub session: Option<PgPool>,
     pub metrics: Arc<ClickMetrics>,
 }
 
@@ -63,154 +54,56 @@ pub struct Recording {
 impl Recording {
     /// Starts the workers. When this returns, clicks can be taken.
     pub async fn start(given: Ingredients<'_>, tasks: &Tasks) -> anyhow::Result<Self> {
-        let Ingredients {
-            config,
-            data_dir,
-            own_hosts,
-            db,
-            session,
-            metrics,
-        } = given;
-        let stop = CancellationToken::new();
+        let config = given.config;
         let countries = config
             .geoip_file
             .as_deref()
             .map(Countries::open)
             .transpose()?;
+        let db = given.db.clone();
+        let salts = prepare(&db, config).await?;
 
         let wake = Arc::new(Notify::new());
-        let directory = Arc::new(JournalDirectory::open(data_dir.join("journal"))?);
+        let directory = JournalDirectory::open(given.data_dir.join("journal"))?;
         let waker = Arc::clone(&wake);
         let journal = Arc::new(directory.create(options(config), move || waker.notify_one())?);
-        let refused = Arc::new(RefusedClicks::new(data_dir.join("refused-clicks.jsonl")));
-
-        let replicas = session
-            .as_ref()
-            .and_then(|_| db.background())
-            .map(Replicas::new)
-            .map(Arc::new);
-        if let Some(replicas) = &replicas {
-            replicas
-                .join()
-                .await
-                .context("could not make this replica known")?;
-        }
-        let replica = match &replicas {
-            Some(replicas) => replicas.id().to_owned(),
-            None => journal.id().to_string(),
-        };
-
-        let salts = Arc::new(Salts::default());
-        salts
-            .refresh(&db, Timestamp::now())
-            .await
-            .context("could not fetch the day's visitor salt")?;
-        retention::tend(&db, config.click_retention_days, Timestamp::now())
-            .await
-            .context("could not make room for clicks")?;
-
-        let place = place(data_dir);
-        let (progress, recorded) = watch::channel(Position::START);
-        let interpreter = Interpreter::new(own_hosts.clone());
-        let recorder = Recorder::new(
-            db.clone(),
-            Journalled {
+        let replicas = join(&db).await?;
+        let stop = CancellationToken::new();
+        let start = Start {
+            tasks,
+            stop: stop.clone(),
+            origin: Origin {
                 journal: journal.id().to_string(),
-                replica: replica.clone(),
-                place: place.clone(),
+                replica: match &replicas {
+                    Some(replicas) => replicas.id().to_owned(),
+                    None => journal.id().to_string(),
+                },
+                place: place(given.data_dir),
             },
-            journal.reader(Position::START),
-            interpreter,
-            Arc::clone(&metrics),
-            Arc::clone(&refused),
-        );
-        store::register(
-            &db,
-            &journal.id().to_string(),
-            &replica,
-            &place,
-            Timestamp::now(),
-        )
-        .await
-        .context("could not register the journal")?;
-
-        let (asker, asking) = asker(&journal, &recorded, replicas.clone(), stop.clone());
-        tasks.spawn_worker("barrier", stop.clone(), asking);
-        tasks.spawn_worker(
-            "recorder",
-            stop.clone(),
-            record(recorder, Arc::clone(&journal), wake, progress, stop.clone()),
-        );
-        tasks.spawn_worker(
-            "journal's maintenance",
-            stop.clone(),
-            maintain(
-                Arc::clone(&journal),
-                recorded.clone(),
-                replicas.clone(),
-                Arc::clone(&metrics),
-                config.sync_interval(),
-                stop.clone(),
-            ),
-        );
-        tasks.spawn_worker(
-            "visitor salts",
-            stop.clone(),
-            salts::keep_fresh(Arc::clone(&salts), db.clone(), stop.clone()),
-        );
-        tasks.spawn_worker(
-            "retention",
-            stop.clone(),
-            retention::keep(db.clone(), config.click_retention_days, stop.clone()),
-        );
-        let adoption = Adoption {
-            directory,
-            db: db.clone(),
-            replica,
-            place,
-            own_hosts,
-            metrics: Arc::clone(&metrics),
-            refused,
-            retention: options(config).retention,
+            refused: Arc::new(RefusedClicks::new(
+                given.data_dir.join("refused-clicks.jsonl"),
+            )),
+            journal,
+            replicas,
+            given,
         };
-        tasks.spawn_worker(
-            "adoption",
-            stop.clone(),
-            adoption::adopt(adoption, stop.clone()),
-        );
-        if let (Some(replicas), Some(session)) = (&replicas, session) {
-            tasks.spawn_worker(
-                "lease",
-                stop.clone(),
-                replicas::keep_lease(Arc::clone(replicas), stop.clone()),
-            );
-            let (journal, recorded) = (Arc::clone(&journal), recorded.clone());
-            let drain = move || {
-                let (journal, recorded) = (Arc::clone(&journal), recorded.clone());
-                async move { drained(&journal, &recorded).await }
-            };
-            let listening = replicas::listen(
-                Arc::clone(replicas),
-                session,
-                tasks.clone(),
-                stop.clone(),
-                drain,
-            );
-            tasks.spawn_worker("listener", stop.clone(), listening);
-        }
+        let recorded = start.record(wake).await?;
+        start.adopt(directory);
+        let asker = start.ask_and_answer(&recorded);
+        start.keep(&recorded, &salts);
 
         let clicks = Arc::new(Clicks {
-            journal: Arc::clone(&journal),
+            journal: Arc::clone(&start.journal),
             salts,
             countries,
-            metrics,
+            metrics: start.given.metrics,
             asker,
         });
         Ok(Self {
             clicks,
-            journal,
+            journal: start.journal,
             recorded,
-            replicas,
+            replicas: start.replicas,
             db,
             stop,
         })
@@ -219,17 +112,17 @@ impl Recording {
     /// Records what is left and closes the journal. To be called when no request is under way any more. What cannot be
     /// recorded stays on the disk, for the next process to adopt.
     pub async fn finish(self) {
-        let is_drained = drained(&self.journal, &self.recorded).await;
-        let end = *self.recorded.borrow();
-        if is_drained && let Err(error) = self.close(end).await {
+        if drained(&self.journal, &self.recorded).await {
+            if let Err(error) = self.close().await {
+                let error = format!("{error:#}");
+                tracing::warn!(
+                    error,
+                    "the journal could not be closed; the next process does it"
+                );
+            }
+        } else {
             tracing::warn!(
-                error = format!("{error:#}"),
-                "the journal could not be closed"
-            );
-        }
-        if !is_drained {
-            tracing::warn!(
-                "some clicks could not be recorded before the end; they stay in the journal, and the next process records them"
+                "some clicks could not be recorded in time; they stay in the journal, and the next process records them"
             );
         }
         if let Some(replicas) = &self.replicas
@@ -240,10 +133,165 @@ impl Recording {
         self.stop.cancel();
     }
 
-    async fn close(&self, end: Position) -> anyhow::Result<()> {
+    async fn close(&self) -> anyhow::Result<()> {
+        let end = *self.recorded.borrow();
         store::close(&self.db, &self.journal.id().to_string(), Timestamp::now()).await?;
         self.journal.close(end)?;
         Ok(())
+    }
+}
+
+/// What has to be there before the first click.
+async fn prepare(db: &Db, config: &ClicksConfig) -> anyhow::Result<Arc<Salts>> {
+    let now = Timestamp::now();
+    retention::tend(db, config.click_retention_days, now)
+        .await
+        .context("could not make room for clicks")?;
+    let salts = Arc::new(Salts::default());
+    salts
+        .refresh(db, now)
+        .await
+        .context("could not fetch the day's visitor salt")?;
+    Ok(salts)
+}
+
+/// Makes this process known to the others that share a Postgres.
+async fn join(db: &Db) -> anyhow::Result<Option<Arc<Replicas>>> {
+    let Some(pool) = db.background() else {
+        return Ok(None);
+    };
+    let replicas = Replicas::new(pool);
+    replicas
+        .join()
+        .await
+        .context("could not make this replica known")?;
+    Ok(Some(Arc::new(replicas)))
+}
+
+/// The workers being started.
+struct Start<'a> {
+    tasks: &'a Tasks,
+    stop: CancellationToken,
+    origin: Origin,
+    refused: Arc<RefusedClicks>,
+    journal: Arc<Journal>,
+    replicas: Option<Arc<Replicas>>,
+    given: Ingredients<'a>,
+}
+
+impl Start<'_> {
+    fn spawn(
+        &self,
+        name: &'static str,
+        worker: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.tasks.spawn_worker(name, self.stop.clone(), worker);
+    }
+
+    /// Records this process's own journal.
+    async fn record(&self, wake: Arc<Notify>) -> anyhow::Result<watch::Receiver<Position>> {
+        store::register(&self.given.db, &self.origin, Timestamp::now())
+            .await
+            .context("could not register the journal")?;
+        let recorder = Recorder::new(
+            self.given.db.clone(),
+            self.origin.clone(),
+            self.journal.reader(Position::START),
+            Interpreter::new(self.given.own_hosts.clone()),
+            Arc::clone(&self.given.metrics),
+            Arc::clone(&self.refused),
+        );
+        let (progress, position) = watch::channel(Position::START);
+        let (journal, stop) = (Arc::clone(&self.journal), self.stop.clone());
+        self.spawn(
+            "recorder",
+            workers::record(recorder, journal, wake, progress, stop),
+        );
+        Ok(position)
+    }
+
+    /// Records what dead processes left.
+    fn adopt(&self, directory: JournalDirectory) {
+        let adoption = Adoption {
+            directory,
+            db: self.given.db.clone(),
+            origin: self.origin.clone(),
+            own_hosts: self.given.own_hosts.clone(),
+            metrics: Arc::clone(&self.given.metrics),
+            refused: Arc::clone(&self.refused),
+            retention: options(self.given.config).retention,
+        };
+        self.spawn("adoption", adoption::adopt(adoption, self.stop.clone()));
+    }
+
+    /// Asks the other replicas to record, and does so when they ask.
+    fn ask_and_answer(&self, recorded: &watch::Receiver<Position>) -> Asker<NotDrained> {
+        let (asker, asking) = Asker::new(
+            barrier(&self.journal, recorded, self.replicas.clone()),
+            self.stop.clone(),
+        );
+        self.spawn("barrier", asking);
+        let session: Option<PgPool> = self.given.db.session();
+        if let (Some(replicas), Some(session)) = (&self.replicas, session) {
+            let lease = replicas::keep_lease(Arc::clone(replicas), self.stop.clone());
+            self.spawn("lease", lease);
+            let (journal, recorded) = (Arc::clone(&self.journal), recorded.clone());
+            let drain = move || {
+                let (journal, recorded) = (Arc::clone(&journal), recorded.clone());
+                async move { drained(&journal, &recorded).await }
+            };
+            let (tasks, stop) = (self.tasks.clone(), self.stop.clone());
+            let listening = replicas::listen(Arc::clone(replicas), session, tasks, stop, drain);
+            self.spawn("listener", listening);
+        }
+        asker
+    }
+
+    /// Keeps the disk, the salts and the partitions in order.
+    fn keep(&self, recorded: &watch::Receiver<Position>, salts: &Arc<Salts>) {
+        let upkeep = Upkeep {
+            journal: Arc::clone(&self.journal),
+            recorded: recorded.clone(),
+            replicas: self.replicas.clone(),
+            metrics: Arc::clone(&self.given.metrics),
+            sync_interval: self.given.config.sync_interval(),
+        };
+        self.spawn(
+            "journal's upkeep",
+            workers::maintain(upkeep, self.stop.clone()),
+        );
+        let (db, stop) = (&self.given.db, &self.stop);
+        let fresh = salts::keep_fresh(Arc::clone(salts), db.clone(), stop.clone());
+        self.spawn("visitor salts", fresh);
+        let days = self.given.config.click_retention_days;
+        self.spawn("retention", retention::keep(db.clone(), days, stop.clone()));
+    }
+}
+
+/// What it takes that every click answered before is recorded: here, and on every other replica.
+fn barrier(
+    journal: &Arc<Journal>,
+    recorded: &watch::Receiver<Position>,
+    replicas: Option<Arc<Replicas>>,
+) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), NotDrained>> + Send>> + Send + use<>
+{
+    let (journal, recorded) = (Arc::clone(journal), recorded.clone());
+    move || {
+        let (journal, recorded, replicas) =
+            (Arc::clone(&journal), recorded.clone(), replicas.clone());
+        Box::pin(async move {
+            let here = async {
+                let is_drained = drained(&journal, &recorded).await;
+                is_drained.then_some(()).ok_or(NotDrained::Here)
+            };
+            let elsewhere = async {
+                match &replicas {
+                    Some(replicas) => replicas.ask_to_drain().await.map_err(NotDrained::from),
+                    None => Ok(()),
+                }
+            };
+            tokio::try_join!(here, elsewhere).map(drop)
+        })
     }
 }
 
@@ -255,117 +303,8 @@ fn options(config: &ClicksConfig) -> Options {
 }
 
 /// The machine and the folder, for whoever looks for a journal that was left behind.
-fn place(data_dir: &std::path::Path) -> String {
+fn place(data_dir: &Path) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let folder = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
     format!("{}:{}", host.trim(), folder.display())
-}
-
-fn asker(
-    journal: &Arc<Journal>,
-    recorded: &watch::Receiver<Position>,
-    replicas: Option<Arc<Replicas>>,
-    stop: CancellationToken,
-) -> (
-    Asker<NotDrained>,
-    impl Future<Output = anyhow::Result<()>> + Send + use<>,
-) {
-    let (journal, recorded) = (Arc::clone(journal), recorded.clone());
-    let ask = move || {
-        let (journal, recorded, replicas) =
-            (Arc::clone(&journal), recorded.clone(), replicas.clone());
-        async move {
-            let elsewhere = async {
-                match &replicas {
-                    Some(replicas) => replicas.ask_to_drain().await.map_err(NotDrained::from),
-                    None => Ok(()),
-                }
-            };
-            let here = async {
-                if drained(&journal, &recorded).await {
-                    Ok(())
-                } else {
-                    Err(NotDrained::Here)
-                }
-            };
-            tokio::try_join!(here, elsewhere).map(drop)
-        }
-    };
-    Asker::new(ask, stop)
-}
-
-/// Records as soon as there is something to record.
-async fn record(
-    mut recorder: Recorder,
-    journal: Arc<Journal>,
-    wake: Arc<Notify>,
-    progress: watch::Sender<Position>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    loop {
-        let turn = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            turn = recorder.turn_or_pause() => turn?,
-        };
-        match turn {
-            Turn::Recorded(position) => {
-                progress.send_replace(position);
-            }
-            Turn::AtEnd(position) => {
-                progress.send_replace(position);
-                if journal.rest(position) {
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        () = wake.notified() => {}
-                        () = tokio::time::sleep(RECHECK) => recorder.forget_position(),
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Tends to the journal's segments, syncs them, and takes its measures.
-async fn maintain(
-    journal: Arc<Journal>,
-    recorded: watch::Receiver<Position>,
-    replicas: Option<Arc<Replicas>>,
-    metrics: Arc<ClickMetrics>,
-    sync_interval: Duration,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut tended = Instant::now();
-    let mut is_failing = false;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(sync_interval.min(MAINTENANCE)) => {}
-        }
-        let tends = tended.elapsed() >= MAINTENANCE;
-        if tends {
-            tended = Instant::now();
-        }
-        let position = *recorded.borrow();
-        let worked_on = Arc::clone(&journal);
-        // Both wait for the disk.
-        let work = tokio::task::spawn_blocking(move || {
-            if tends {
-                worked_on.maintain(Instant::now(), position)?;
-            }
-            worked_on.sync()
-        });
-        match work.await.context("tending to the journal panicked")? {
-            Ok(()) => is_failing = false,
-            Err(error) => {
-                if !std::mem::replace(&mut is_failing, true) {
-                    tracing::error!(error = %anyhow::Error::new(error), "the journal cannot be kept on the disk");
-                }
-            }
-        }
-        let gauges = journal.gauges();
-        metrics.take(&gauges);
-        metrics
-            .replicas
-            .set(replicas.as_ref().map_or(1, |replicas| replicas.live()));
-    }
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
-use super::{journal::Position, row::ClickRow, visitor::Salt};
+use super::{journal::Position, recorder::Origin, row::ClickRow, visitor::Salt};
 use crate::database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp};
 
 /// SQLite takes 32,766 values in a statement; a click has 17.
@@ -31,22 +31,16 @@ pub async fn position(db: &Db, journal: &str) -> sqlx::Result<Option<Position>> 
 }
 
 /// Makes a journal known, or takes over one that is.
-pub async fn register(
-    db: &Db,
-    journal: &str,
-    replica: &str,
-    place: &str,
-    now: Timestamp,
-) -> sqlx::Result<()> {
+pub async fn register(db: &Db, origin: &Origin, now: Timestamp) -> sqlx::Result<()> {
     let mut tx = db.begin_background().await?;
     either!(tx.conn(), conn => {
         sqlx::query(
             "insert into journal (id, replica_id, place, position, opened_at) values ($1, $2, $3, 0, $4)
              on conflict (id) do update set replica_id = excluded.replica_id",
         )
-        .bind(journal)
-        .bind(replica)
-        .bind(place)
+        .bind(&origin.journal)
+        .bind(&origin.replica)
+        .bind(&origin.place)
         .bind(now)
         .execute(conn)
         .await?;

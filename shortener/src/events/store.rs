@@ -234,7 +234,11 @@ struct ClickDetails {
     utm_content: Option<String>,
 }
 
-#[expect(clippy::ref_option, reason = "serde's shape")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape that serde asks for"
+)]
 fn kind_name<S: serde::Serializer>(kind: &Option<i16>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match kind {
         Some(1) => "bot",

@@ -81,7 +81,7 @@ mod tests {
         let asked = Arc::new(AtomicUsize::new(0));
         let go_on = Arc::new(Notify::new());
         let (counted, gate) = (Arc::clone(&asked), Arc::clone(&go_on));
-        let (asker, worker) = Asker::<std::io::Error>::new(
+        let (questioner, worker) = Asker::<std::io::Error>::new(
             move || {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let gate = Arc::clone(&gate);
@@ -93,8 +93,8 @@ mod tests {
             CancellationToken::new(),
         );
         let asking = async {
-            let first = asker.ask();
-            let others = futures_util::future::join_all((0..10).map(|_| asker.ask()));
+            let first = questioner.ask();
+            let others = futures_util::future::join_all((0..10).map(|_| questioner.ask()));
             let release = async {
                 go_on.notify_one();
                 tokio::task::yield_now().await;

@@ -7,15 +7,15 @@ use sqlx::PgPool;
 use super::LEASE;
 
 /// The channel on which questions reach every replica.
-pub const QUESTIONS: &str = "shortener_questions";
+pub(super) const QUESTIONS: &str = "shortener_questions";
 
 /// The channel on which answers reach the one that asked. A name has at most 63 bytes.
-pub fn answers_to(replica: &str) -> String {
+pub(super) fn answers_to(replica: &str) -> String {
     format!("shortener_{replica}")
 }
 
 /// Renews this process's lease. Returns how many replicas hold one.
-pub async fn renew_lease(pool: &PgPool, id: &str) -> sqlx::Result<i64> {
+pub(super) async fn renew_lease(pool: &PgPool, id: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "with renewed as (
              insert into replica (id, lease_until, version)
@@ -33,7 +33,7 @@ pub async fn renew_lease(pool: &PgPool, id: &str) -> sqlx::Result<i64> {
     .await
 }
 
-pub async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {
+pub(super) async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {
     sqlx::query("delete from replica where id = $1")
         .bind(id)
         .execute(pool)
@@ -42,7 +42,7 @@ pub async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {
 }
 
 /// Puts a question to every replica. Returns the others, which will answer if they live.
-pub async fn ask(pool: &PgPool, id: &str, question: u64) -> sqlx::Result<Vec<String>> {
+pub(super) async fn ask(pool: &PgPool, id: &str, question: u64) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "with asked as materialized (select pg_notify($1, $2))
          select id from replica, asked where id <> $3 and lease_until > clock_timestamp()",
@@ -54,7 +54,12 @@ pub async fn ask(pool: &PgPool, id: &str, question: u64) -> sqlx::Result<Vec<Str
     .await
 }
 
-pub async fn answer(pool: &PgPool, id: &str, question: &str, asker: &str) -> sqlx::Result<()> {
+pub(super) async fn answer(
+    pool: &PgPool,
+    id: &str,
+    question: &str,
+    asker: &str,
+) -> sqlx::Result<()> {
     sqlx::query("select pg_notify($1, $2)")
         .bind(answers_to(asker))
         .bind(format!("{question} {id}"))
@@ -64,7 +69,7 @@ pub async fn answer(pool: &PgPool, id: &str, question: &str, asker: &str) -> sql
 }
 
 /// Which of `replicas` still hold a lease.
-pub async fn still_live(pool: &PgPool, replicas: &[String]) -> sqlx::Result<Vec<String>> {
+pub(super) async fn still_live(pool: &PgPool, replicas: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select id from replica where id = any($1) and lease_until > clock_timestamp()",
     )
