@@ -15,6 +15,9 @@ use crate::{error::ApiError, invalid::Invalid};
 /// Enough to make the round trip per batch cheap; and few enough for SQLite, which takes 32,766 values in a statement.
 const BATCH_RECORDS: usize = 2_000;
 
+/// What Windows programs begin UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// A row longer than this is no row but a quote that was never closed: without a bound it would sit in memory whole.
 const MAX_ROW_BYTES: u64 = 1 << 20;
 
@@ -28,6 +31,7 @@ pub(super) fn parse<R: Record>(
     let source = Chunks {
         incoming: chunks,
         current: Bytes::new(),
+        is_started: false,
         since_row_start: Rc::clone(&since_row_start),
     };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
@@ -110,12 +114,33 @@ fn unreadable(error: csv::Error) -> ApiError {
 struct Chunks {
     incoming: mpsc::Receiver<Bytes>,
     current: Bytes,
+    is_started: bool,
     /// How much was read for the row that is being parsed.
     since_row_start: Rc<Cell<u64>>,
 }
 
+impl Chunks {
+    /// Skips the byte order mark, which may come in pieces.
+    fn start(&mut self) {
+        let mut start = Vec::new();
+        while start.len() < BYTE_ORDER_MARK.len() {
+            match self.incoming.blocking_recv() {
+                Some(chunk) => start.extend_from_slice(&chunk),
+                None => break,
+            }
+        }
+        if start.starts_with(BYTE_ORDER_MARK) {
+            start.drain(..BYTE_ORDER_MARK.len());
+        }
+        self.current = start.into();
+    }
+}
+
 impl Read for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !std::mem::replace(&mut self.is_started, true) {
+            self.start();
+        }
         while self.current.is_empty() {
             match self.incoming.blocking_recv() {
                 Some(chunk) => self.current = chunk,

@@ -33,7 +33,11 @@ impl OriginalUrl {
             return Err("must not contain spaces, line breaks or control characters".into());
         }
         let absolute = || Invalid::from("must be an absolute URL such as https://example.com/page");
-        let scheme = text.split_once("://").ok_or_else(absolute)?.0;
+        let (scheme, rest) = text.split_once("://").ok_or_else(absolute)?;
+        // The standard takes `http:///path` for a host called `path`.
+        if rest.starts_with(['/', '\\']) {
+            return Err(absolute());
+        }
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             return Err("must start with http:// or https://".into());
         }
