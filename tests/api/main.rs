@@ -1,1 +1,13 @@
-//! x
+//! What a client of the HTTP API can rely on, proved from outside against a running service.
+//!
+//! Every test gets a service of its own on an empty database, on each database that is supported.
+//! One file per subject; where a rule has many inputs, the inputs are a table.
+
+// The resources.
+mod original_urls;
+mod short_codes;
+mod urls;
+mod users;
+
+// What holds on every route.
+mod timestamps;
