@@ -4,7 +4,9 @@
 //! One file per subject; where a rule has many inputs, the inputs are a table.
 
 // The resources.
+mod events;
 mod original_urls;
+mod redirects;
 mod short_codes;
 mod urls;
 mod users;
