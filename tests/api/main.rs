@@ -4,12 +4,19 @@
 //! One file per subject; where a rule has many inputs, the inputs are a table.
 
 // The resources.
+mod bulk;
+mod bulk_conflicts;
+mod bulk_refusals;
 mod events;
 mod original_urls;
 mod redirects;
 mod short_codes;
+mod uploads;
 mod urls;
 mod users;
 
 // What holds on every route.
 mod timestamps;
+
+// What the tests of bulk loads feed.
+mod rows;
