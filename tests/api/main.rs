@@ -16,7 +16,13 @@ mod urls;
 mod users;
 
 // What holds on every route.
+mod headers;
+mod junk;
+mod pagination;
+mod problems;
+mod strangers;
 mod timestamps;
+mod vessels;
 
 // What the tests of bulk loads feed.
 mod rows;
