@@ -16,8 +16,11 @@ mod urls;
 mod users;
 
 // What holds on every route.
+mod concurrency;
 mod headers;
+mod hosts;
 mod junk;
+mod loops;
 mod pagination;
 mod problems;
 mod strangers;
