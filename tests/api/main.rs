@@ -25,7 +25,12 @@ mod pagination;
 mod problems;
 mod strangers;
 mod timestamps;
+mod versions;
 mod vessels;
+
+// What is not the API, but answered beside it.
+mod health;
+mod home;
 
 // What the tests of bulk loads feed.
 mod rows;
