@@ -32,6 +32,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct AppState {
     pub db: Db,
     pub clicks: Arc<Clicks>,
+    pub tasks: Tasks,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
     pub envelope: Envelope,
@@ -123,7 +124,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let listen = public.local_addr().context("the listener has an address")?;
     let clicks = Arc::clone(&recording.clicks);
-    let router = router::build(state(&config, listen, db.clone(), clicks, &metrics));
+    let router = router::build(state(&config, listen, db.clone(), clicks, &tasks, &metrics));
     readiness.set(true);
     metrics.ready.set(1);
 
@@ -150,6 +151,7 @@ fn state(
     listen: SocketAddr,
     db: Db,
     clicks: Arc<Clicks>,
+    tasks: &Tasks,
     metrics: &Metrics,
 ) -> AppState {
     let hosts = Arc::new(Hosts::new(config.access.public_hosts.clone(), listen));
@@ -157,6 +159,7 @@ fn state(
     AppState {
         db,
         clicks,
+        tasks: tasks.clone(),
         judgement: Judgement {
             hosts: Arc::clone(&hosts),
             limits: config.limits,

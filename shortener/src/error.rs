@@ -131,7 +131,9 @@ impl IntoResponse for ApiError {
         let errors = match self {
             Self::Invalid(errors) => errors,
             Self::Conflict { field, reason } => FieldErrors::from([(field, reason)]),
-            Self::BadRow(bad) => FieldErrors::from([(bad.column, detail.clone())]),
+            Self::BadRow(bad) => {
+                FieldErrors::from([(bad.column.unwrap_or("file"), detail.clone())])
+            }
             _ => FieldErrors::new(),
         };
         let mut response = status.into_response();

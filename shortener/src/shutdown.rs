@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc};
 use tokio::{
     signal::unix::{self, Signal, SignalKind},
     sync::Notify,
+    task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -71,8 +72,11 @@ impl Tasks {
     }
 
     /// Runs something that may end whenever it likes, such as a connection.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(task);
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tracker.spawn(task)
     }
 
     /// Resolves when a worker has died, with the cause.

@@ -21,6 +21,7 @@ pub use upload::Upload;
 use crate::{
     database::{Db, Tx, failure},
     error::ApiError,
+    shutdown::Tasks,
 };
 
 /// What a file is a list of.
@@ -63,29 +64,38 @@ struct Batch<R> {
 /// Loads the file in `upload`. Returns how many records it had.
 pub async fn load<R: Record>(
     db: &Db,
+    tasks: &Tasks,
     mut upload: Upload,
     rules: R::Rules,
 ) -> Result<u64, ApiError> {
     let (chunks, to_parse) = mpsc::channel(4);
-    let (batches, mut to_store) = mpsc::channel::<Batch<R>>(1);
+    let (batches, to_store) = mpsc::channel::<Batch<R>>(1);
     let parse = tokio::task::spawn_blocking(move || parser::parse(to_parse, &rules, &batches));
-    let store = async {
-        let mut tx = db.begin().await?;
-        while let Some(batch) = to_store.recv().await {
-            store_batch(&mut tx, &batch).await?;
-        }
-        Ok::<_, ApiError>(tx)
-    };
-    let parsed = async {
-        parse
-            .await
-            .map_err(|error| ApiError::Internal(error.into()))?
-    };
-    // The first to fail ends the others, and dropping the transaction leaves nothing behind.
-    let ((), records, mut tx) = tokio::try_join!(upload.feed(chunks), parsed, store)?;
+    // A task of its own: a request that is given up half way must not leave a connection in the middle of a statement.
+    let store = tasks.spawn(store(db.clone(), to_store));
+    let parsed = async { parse.await.map_err(died)? };
+    let outcome = tokio::try_join!(upload.feed(chunks), parsed);
+    // If it failed, the parser's error may only say that nobody took its batches. Without a commit, nothing stays.
+    let mut tx = store.await.map_err(died)??;
+    let ((), records) = outcome?;
     R::advance_ids(&mut tx).await?;
     tx.commit().await?;
     Ok(records)
+}
+
+fn died(error: tokio::task::JoinError) -> ApiError {
+    ApiError::Internal(error.into())
+}
+
+/// Stores batches until there are no more, in a transaction that is not committed yet.
+async fn store<R: Record>(db: Db, mut batches: mpsc::Receiver<Batch<R>>) -> Result<Tx, ApiError> {
+    let mut tx = db.begin().await?;
+    // One load at a time: two with rows in common would wait for each other.
+    tx.lock_bulk_loads().await?;
+    while let Some(batch) = batches.recv().await {
+        store_batch(&mut tx, &batch).await?;
+    }
+    Ok(tx)
 }
 
 async fn store_batch<R: Record>(tx: &mut Tx, batch: &Batch<R>) -> Result<(), ApiError> {
@@ -97,7 +107,7 @@ async fn store_batch<R: Record>(tx: &mut Tx, batch: &Batch<R>) -> Result<(), Api
         None => Ok(()),
         Some(refused) => Err(BadRow {
             line: batch.lines[refused.place],
-            column: refused.column,
+            column: Some(refused.column),
             reason: refused.reason.into(),
             is_conflict: refused.is_conflict,
         }

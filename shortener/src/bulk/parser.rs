@@ -35,7 +35,9 @@ pub(super) fn parse<R: Record>(
         since_row_start: Rc::clone(&since_row_start),
     };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
-    let places = find_columns(reader.byte_headers().map_err(unreadable)?, R::COLUMNS)?;
+    let header = reader.byte_headers().map_err(unreadable)?;
+    let places = find_columns(header, R::COLUMNS)?;
+    let width = header.len();
 
     let mut record = csv::ByteRecord::new();
     let mut batch = Batch::new();
@@ -46,6 +48,22 @@ pub(super) fn parse<R: Record>(
             break;
         }
         let line = record.position().map_or(0, csv::Position::line);
+        if record.len() == 1 && record[0].trim_ascii().is_empty() && width > 1 {
+            continue;
+        }
+        if record.len() != width {
+            let reason = format!(
+                "the row has {} values, but the header names {width}",
+                record.len()
+            );
+            return Err(BadRow {
+                line,
+                column: None,
+                reason: reason.into(),
+                is_conflict: false,
+            }
+            .into());
+        }
         let row = Row {
             line,
             columns: R::COLUMNS,
@@ -88,7 +106,7 @@ fn find_columns(
             .position(|name| name.trim_ascii().eq_ignore_ascii_case(column.as_bytes()))
             .ok_or_else(|| BadRow {
                 line: 1,
-                column,
+                column: Some(column),
                 reason: format!(
                     "is missing from the header, which must name {}",
                     wanted.join(", ")
@@ -248,11 +266,11 @@ mod tests {
     }
 
     #[test]
-    fn a_short_row_is_told_by_what_it_lacks() {
+    fn a_short_row_is_told_by_its_length() {
         let error = parse_text(b"a,b\n1\n").unwrap_err();
         assert_eq!(
             error,
-            "line 2, column `b`: is missing: the row is too short"
+            "line 2: the row has 1 values, but the header names 2"
         );
     }
 

@@ -12,7 +12,8 @@ const MAX_ID: i64 = 1 << 53;
 pub struct BadRow {
     /// From 1, which is the header.
     pub line: u64,
-    pub column: &'static str,
+    /// `None` if it is the row as a whole.
+    pub column: Option<&'static str>,
     pub reason: Cow<'static, str>,
     /// Whether it is the stored data, rather than the value itself, that stands against it.
     pub is_conflict: bool,
@@ -20,11 +21,11 @@ pub struct BadRow {
 
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "line {}, column `{}`: {}",
-            self.line, self.column, self.reason
-        )
+        write!(f, "line {}", self.line)?;
+        if let Some(column) = self.column {
+            write!(f, ", column `{column}`")?;
+        }
+        write!(f, ": {}", self.reason)
     }
 }
 
@@ -52,7 +53,7 @@ impl Row<'_> {
     ) -> Result<T, BadRow> {
         let bad = |reason: Invalid| BadRow {
             line: self.line,
-            column,
+            column: Some(column),
             reason: reason.0,
             is_conflict: false,
         };
@@ -62,10 +63,11 @@ impl Row<'_> {
             .position(|name| *name == column)
             .map(|index| self.places[index])
             .expect("a record reads the columns it declares");
-        let bytes = self
-            .record
-            .get(place)
-            .ok_or_else(|| bad("is missing: the row is too short".into()))?;
+        let mut bytes = self.record.get(place).unwrap_or_default();
+        // Lines end with a line feed; Windows puts a carriage return before it.
+        if place + 1 == self.record.len() {
+            bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| bad("is no UTF-8".into()))?;
         parse(text).map_err(bad)
     }

@@ -16,6 +16,9 @@ use sqlx::{
     Transaction,
 };
 
+/// Any constant will do, as long as no other program takes it in the same database.
+const BULK_LOAD_LOCK: i64 = 0x7572_6c62_756c_6b00;
+
 /// The same kind of thing for each database: a pool, a connection, a transaction.
 #[derive(Clone, Debug)]
 pub enum Either<P, S> {
@@ -144,6 +147,17 @@ impl Tx {
             Either::Postgres(tx) => Either::Postgres(&mut *tx),
             Either::Sqlite(tx) => Either::Sqlite(&mut *tx),
         }
+    }
+
+    /// Waits until no other transaction holds this lock, and holds it until the end. On SQLite there is one writer anyway.
+    pub async fn lock_bulk_loads(&mut self) -> sqlx::Result<()> {
+        if let Either::Postgres(conn) = self.conn() {
+            sqlx::query("select pg_advisory_xact_lock($1)")
+                .bind(BULK_LOAD_LOCK)
+                .execute(conn)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Marks a point to come back to when a statement fails; Postgres refuses all that follows a failure otherwise.

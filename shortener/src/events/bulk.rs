@@ -9,6 +9,7 @@ use crate::{
     database::{Db, Tx, timestamp::Timestamp},
     error::ApiError,
     http::extract::Json,
+    shutdown::Tasks,
     urls, users,
 };
 
@@ -83,8 +84,9 @@ impl Record for EventRow {
 /// `POST /events/bulk`
 pub async fn load(
     State(db): State<Db>,
+    State(tasks): State<Tasks>,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let imported = bulk::load::<EventRow>(&db, upload, ()).await?;
+    let imported = bulk::load::<EventRow>(&db, &tasks, upload, ()).await?;
     Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
 }

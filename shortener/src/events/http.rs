@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::State,
-    http::{StatusCode, Uri},
+    extract::{OriginalUri, State},
+    http::StatusCode,
 };
 
 use super::{
@@ -28,7 +28,7 @@ use crate::{
 pub async fn list(
     State(db): State<Db>,
     State(clicks): State<Arc<Clicks>>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<Event>, ApiError> {
     let (filter, page) = query.read(|fields| {

@@ -189,8 +189,8 @@ where
 }
 
 /// The columns of both tables, in one order.
-const EVENT_COLUMNS: &str = "id, url_id, user_id, event_type, occurred_at, details, null as kind, null as referrer,
-    null as browser, null as os, null as device, null as country, null as utm_source, null as utm_medium,
+const EVENT_COLUMNS: &str = "id, url_id, user_id, event_type, occurred_at, details, cast(null as smallint) as kind,
+    null as referrer, null as browser, null as os, null as device, null as country, null as utm_source, null as utm_medium,
     null as utm_campaign, null as utm_term, null as utm_content";
 const CLICK_COLUMNS: &str =
     "id, url_id, user_id, 'click' as event_type, occurred_at, null as details, kind, referrer,
@@ -333,7 +333,7 @@ pub async fn advance_ids(tx: &mut Tx) -> sqlx::Result<()> {
             .await?;
         sqlx::query(
             "select setval('event_id_seq', highest) from (select max(id) as highest from event) as ids,
-             event_id_seq where highest > last_value",
+             event_id_seq where highest >= last_value",
         )
         .execute(conn)
         .await?;

@@ -14,6 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -78,6 +79,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read_all(body: Body, limit: u64) -> Result<Bytes, ApiError> {
+    // What is declared need not be waited for.
+    if body.size_hint().lower() > limit {
+        return Err(ApiError::TooLarge { limit });
+    }
     let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
     let read = tokio::time::timeout(BODY_TIMEOUT, limited.collect());
     match read.await {

@@ -24,6 +24,9 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 /// How long a body may go on after the answer is known. On loopback a gigabyte passes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Who sends nothing for this long is waiting for the answer.
+const IDLE: Duration = Duration::from_millis(100);
+
 /// A body that a handler reads and the connection keeps a hold of.
 #[derive(Clone, Debug)]
 pub(super) struct Leftover {
@@ -50,7 +53,8 @@ impl Leftover {
         if self.awaits_permission.load(Ordering::Relaxed) || self.is_end_stream() {
             return;
         }
-        let rest = async { while let Some(Ok(_)) = self.frame().await {} };
+        let rest =
+            async { while let Ok(Some(Ok(_))) = tokio::time::timeout(IDLE, self.frame()).await {} };
         tokio::time::timeout(PATIENCE, rest).await.ok();
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     database::{Db, Tx, timestamp::Timestamp},
     error::ApiError,
     http::{extract::Json, host::Host},
+    shutdown::Tasks,
     users,
 };
 
@@ -102,6 +103,7 @@ impl Record for UrlRow {
 /// `POST /urls/bulk`
 pub async fn load(
     State(db): State<Db>,
+    State(tasks): State<Tasks>,
     State(judgement): State<Judgement>,
     headers: HeaderMap,
     upload: Upload,
@@ -110,6 +112,6 @@ pub async fn load(
         max_url_bytes: LimitsConfig::or_none(judgement.limits.max_url_bytes),
         own_hosts: judgement.hosts.of_request(&headers),
     };
-    let imported = bulk::load::<UrlRow>(&db, upload, rules).await?;
+    let imported = bulk::load::<UrlRow>(&db, &tasks, upload, rules).await?;
     Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
 }

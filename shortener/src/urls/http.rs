@@ -1,8 +1,8 @@
 //! `/urls`.
 
 use axum::{
-    extract::{FromRef, State},
-    http::{HeaderMap, StatusCode, Uri},
+    extract::{FromRef, OriginalUri, State},
+    http::{HeaderMap, StatusCode},
 };
 
 use super::{
@@ -60,7 +60,7 @@ impl Judgement {
 /// `GET /urls`
 pub async fn list(
     State(db): State<Db>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<ShortUrl>, ApiError> {
     let (filter, page) = query.read(|fields| {

@@ -308,7 +308,7 @@ pub async fn advance_ids(tx: &mut Tx) -> sqlx::Result<()> {
             .await?;
         sqlx::query(
             "select setval('url_id_seq', highest) from (select max(id) as highest from url) as ids, url_id_seq
-             where highest > last_value",
+             where highest >= last_value",
         )
         .execute(conn)
         .await?;

@@ -9,6 +9,7 @@ use crate::{
     database::{Db, Tx, timestamp::Timestamp},
     error::ApiError,
     http::extract::Json,
+    shutdown::Tasks,
 };
 
 /// A line of the file.
@@ -50,8 +51,9 @@ impl Record for UserRow {
 /// `POST /users/bulk`
 pub async fn load(
     State(db): State<Db>,
+    State(tasks): State<Tasks>,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let imported = bulk::load::<UserRow>(&db, upload, ()).await?;
+    let imported = bulk::load::<UserRow>(&db, &tasks, upload, ()).await?;
     Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
 }

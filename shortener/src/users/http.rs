@@ -1,8 +1,8 @@
 //! `/users`.
 
 use axum::{
-    extract::State,
-    http::{StatusCode, Uri},
+    extract::{OriginalUri, State},
+    http::StatusCode,
 };
 
 use super::{Email, NewUser, User, UserChange, Username, store};
@@ -23,7 +23,7 @@ use crate::{
 /// `GET /users`
 pub async fn list(
     State(db): State<Db>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<User>, ApiError> {
     let page = query.read(Page::read)?;

@@ -180,7 +180,7 @@ pub async fn advance_ids(tx: &mut Tx) -> sqlx::Result<()> {
             .await?;
         sqlx::query(
             "select setval('app_user_id_seq', highest) from (select max(id) as highest from app_user) as ids,
-             app_user_id_seq where highest > last_value",
+             app_user_id_seq where highest >= last_value",
         )
         .execute(conn)
         .await?;
