@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 # Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
-GENERATED :=
+GENERATED := docs/settings.md
 
 .PHONY: help
 help: ## List these targets
@@ -36,6 +36,7 @@ coverage: ## Run every suite on an instrumented build; fail below the required l
 lint: generated ## Check format, clippy, rustdoc, generated files, scripts and CI workflows
 	@scripts/needs rust shellcheck actionlint
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	$(if $(GENERATED),git diff --exit-code -- $(GENERATED))
@@ -44,6 +45,12 @@ lint: generated ## Check format, clippy, rustdoc, generated files, scripts and C
 
 .PHONY: generated
 generated: $(GENERATED) ## Rewrite the committed files that a program generates
+
+# Phony: only the program knows whether its own output is fresh.
+.PHONY: $(GENERATED)
+docs/settings.md:
+	@scripts/needs rust
+	text=$$(cargo run --quiet --locked --bin shortener settings) && echo "$$text" >$@
 
 .PHONY: deps
 deps: ## Check dependencies: licences, sources, bans, advisories (ADVISORIES=required in CI), unused ones

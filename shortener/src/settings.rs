@@ -3,44 +3,207 @@
 use std::{fmt::Write as _, io::Write as _};
 
 use anyhow::Context as _;
-use clap::CommandFactory as _;
+use clap::{Arg, Command, CommandFactory as _};
 
 use crate::config::Cli;
 
-/// Prints a Markdown table: one row per setting of `shortener serve`.
+const INTRODUCTION: &str = "\
+# Settings
+
+<!-- Written by `make generated` from `shortener/src/config.rs`: change it there. -->
+
+Each setting is a flag of `shortener serve` and an environment variable; the flag wins. `shortener --help` says the same.
+";
+
+/// Prints the reference as Markdown.
 pub fn print() -> anyhow::Result<()> {
     std::io::stdout()
-        .write_all(table().as_bytes())
+        .write_all(reference(&Cli::command()).as_bytes())
         .context("could not print the settings")
 }
 
-fn table() -> String {
-    let mut text = "# Settings\n\n\
-        Made by `make generated` from the code. A flag wins over its environment variable.\n\n\
-        | Flag | Environment variable | Default | What it does |\n|---|---|---|---|\n"
-        .to_owned();
-    for arg in Cli::command().get_arguments() {
-        let (Some(flag), Some(env)) = (arg.get_long(), arg.get_env()) else {
-            continue;
-        };
-        let defaults: Vec<_> = arg
-            .get_default_values()
-            .iter()
-            .map(|value| format!("`{}`", value.to_string_lossy()))
-            .collect();
-        let help = arg
-            .get_long_help()
-            .or(arg.get_help())
-            .map(|help| help.to_string().replace('\n', " "))
-            .unwrap_or_default();
+/// A table with a row per setting of the service, and which of them the other commands take.
+fn reference(cli: &Command) -> String {
+    let mut text = format!(
+        "{INTRODUCTION}\n| Flag | Environment variable | Default | What it does |\n| --- | --- | --- | --- |\n"
+    );
+    for setting in cli.get_arguments().filter_map(Setting::of) {
+        let Setting {
+            flag,
+            variable,
+            default,
+            purpose,
+        } = setting;
         writeln!(
             text,
-            "| `--{flag}` | `{}` | {} | {} |",
-            env.to_string_lossy(),
-            defaults.join(" "),
-            help.replace('|', "\\|"),
+            "| `--{flag}` | `{variable}` | {default} | {purpose} |"
+        )
+        .expect("writing to a string cannot fail");
+    }
+    for command in cli
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set() && command.get_name() != "serve")
+    {
+        let flags: Vec<_> = command
+            .get_arguments()
+            .filter_map(Setting::of)
+            .map(|setting| format!("`--{}`", setting.flag))
+            .collect();
+        writeln!(
+            text,
+            "\n`shortener {}` takes {}.",
+            command.get_name(),
+            flags.join(", ")
         )
         .expect("writing to a string cannot fail");
     }
     text
+}
+
+/// The cells of a row.
+struct Setting {
+    flag: String,
+    variable: String,
+    default: String,
+    purpose: String,
+}
+
+impl Setting {
+    /// What `arg` says of itself, unless it is none of ours, such as `--help`.
+    fn of(arg: &Arg) -> Option<Self> {
+        let flag = arg.get_long()?.to_owned();
+        let variable = arg.get_env()?.to_string_lossy().into_owned();
+        let help = arg.get_long_help().or(arg.get_help())?.to_string();
+        // A default that is worked out at the start is told as clap tells those that it knows.
+        let (help, worked_out) = match help.split_once("[default: ") {
+            Some((help, default)) => (help, Some(default.trim_end_matches(']'))),
+            None => (&*help, None),
+        };
+        let mut purpose = sentence(help);
+        let values = arg.get_possible_values();
+        if !values.is_empty() {
+            let names: Vec<_> = values
+                .iter()
+                .map(|value| format!("`{}`", value.get_name()))
+                .collect();
+            write!(purpose, " One of {}.", names.join(", "))
+                .expect("writing to a string cannot fail");
+        }
+        Some(Self {
+            default: worked_out.map_or_else(|| fixed_default(arg, &flag), str::to_owned),
+            purpose: purpose.replace('|', "\\|"),
+            flag,
+            variable,
+        })
+    }
+}
+
+fn fixed_default(arg: &Arg, flag: &str) -> String {
+    let [default] = arg.get_default_values() else {
+        return "none".to_owned();
+    };
+    let default = default.to_string_lossy();
+    match default.parse() {
+        Ok(bytes) if flag.ends_with("-bytes") => format!("`{default}` ({})", size(bytes)),
+        _ => format!("`{default}`"),
+    }
+}
+
+/// A number of bytes in the largest unit that leaves it whole.
+fn size(bytes: u64) -> String {
+    let mut size = bytes;
+    for unit in ["bytes", "KiB", "MiB"] {
+        if size == 0 || !size.is_multiple_of(1_024) {
+            return format!("{size} {unit}");
+        }
+        size /= 1_024;
+    }
+    format!("{size} GiB")
+}
+
+/// `help` on one line; clap takes the full stop away from a doc comment of one paragraph.
+fn sentence(help: &str) -> String {
+    let mut text = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(flag: &str, cells: &str) {
+        let reference = reference(&Cli::command());
+        let row = reference
+            .lines()
+            .find(|line| line.starts_with(&format!("| `--{flag}` ")))
+            .unwrap_or_else(|| panic!("{flag} is missing from {reference}"));
+        let expected = format!("| `--{flag}` | {cells}");
+        assert!(row.starts_with(&expected), "{row}");
+    }
+
+    #[test]
+    fn a_row_tells_variable_and_default() {
+        check("listen", "`SHORTENER_LISTEN` | `127.0.0.1:8080` | Address");
+        check("drain-seconds", "`SHORTENER_DRAIN_SECONDS` | `30` | ");
+    }
+
+    #[test]
+    fn a_default_in_bytes_is_told_in_a_unit_too() {
+        check(
+            "max-json-bytes",
+            "`SHORTENER_MAX_JSON_BYTES` | `1048576` (1 MiB) | ",
+        );
+        check(
+            "max-bulk-bytes",
+            "`SHORTENER_MAX_BULK_BYTES` | `2147483648` (2 GiB) | ",
+        );
+        assert_eq!(size(0), "0 bytes");
+        assert_eq!(size(1_500), "1500 bytes");
+    }
+
+    #[test]
+    fn a_default_that_is_worked_out_stands_in_its_column_only() {
+        check(
+            "database-url",
+            "`DATABASE_URL` | `sqlite:shortener.db` in the data folder | ",
+        );
+        assert!(!reference(&Cli::command()).contains("[default"));
+    }
+
+    #[test]
+    fn what_has_no_default_says_so() {
+        for (flag, variable) in [
+            ("public-hosts", "SHORTENER_PUBLIC_HOSTS"),
+            ("trusted-proxies", "SHORTENER_TRUSTED_PROXIES"),
+            ("database-url-file", "DATABASE_URL_FILE"),
+        ] {
+            check(flag, &format!("`{variable}` | none | "));
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_choice_are_listed() {
+        check("auth", "`SHORTENER_AUTH` | `auto` | ");
+        assert!(reference(&Cli::command()).contains("One of `auto`, `json`, `text`. |"));
+    }
+
+    #[test]
+    fn every_row_has_its_four_cells() {
+        let reference = reference(&Cli::command());
+        for row in reference.lines().filter(|line| line.starts_with('|')) {
+            assert_eq!(row.replace("\\|", "").matches('|').count(), 5, "{row}");
+        }
+    }
+
+    #[test]
+    fn other_commands_tell_which_settings_they_take() {
+        let reference = reference(&Cli::command());
+        assert!(reference.contains("\n`shortener healthcheck` takes `--management-listen`.\n"));
+        assert!(reference.contains("\n`shortener migrate` takes `--data-dir`, "));
+        assert!(!reference.contains("`shortener settings`"));
+    }
 }

@@ -15,6 +15,7 @@ use std::future::Future;
 
 use tokio::sync::mpsc;
 
+pub use parser::read_file;
 pub use row::{BadRow, Row, boolean, id, time};
 pub use upload::Upload;
 

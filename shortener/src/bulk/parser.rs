@@ -87,6 +87,33 @@ pub(super) fn parse<R: Record>(
     Ok(total)
 }
 
+/// Parses a file that is at hand as a whole, as if it arrived in chunks of `chunk_size`: its records, with the line on which
+/// each began. No database is asked, so what refers to nothing is accepted.
+///
+/// For tests and the fuzzer: a file that somebody uploads is never held as a whole.
+pub fn read_file<R: Record>(
+    file: &[u8],
+    chunk_size: usize,
+    rules: &R::Rules,
+) -> Result<Vec<(u64, R)>, ApiError> {
+    // Nobody takes from either channel before all is put in, so both must hold everything. A record has a byte or more.
+    let (chunks, to_parse) = mpsc::channel(file.len() / chunk_size + 1);
+    let (batches, mut parsed) = mpsc::channel(file.len() / BATCH_RECORDS + 1);
+    for chunk in file.chunks(chunk_size) {
+        chunks
+            .try_send(Bytes::copy_from_slice(chunk))
+            .expect("the channel holds every chunk");
+    }
+    drop(chunks);
+    parse(to_parse, rules, &batches)?;
+    drop(batches);
+    let mut records = Vec::new();
+    while let Some(batch) = parsed.blocking_recv() {
+        records.extend(batch.lines.into_iter().zip(batch.records));
+    }
+    Ok(records)
+}
+
 impl<R> Batch<R> {
     fn new() -> Self {
         Self {
@@ -220,21 +247,9 @@ mod tests {
         }
     }
 
+    /// In the smallest chunks there are: every boundary is met.
     fn parse_text(text: &[u8]) -> Result<Vec<(u64, Pair)>, String> {
-        let (chunks, to_parse) = mpsc::channel(text.len() + 1);
-        // The smallest chunks there are: every boundary is met.
-        for byte in text {
-            chunks.try_send(Bytes::copy_from_slice(&[*byte])).unwrap();
-        }
-        drop(chunks);
-        let (batches, mut parsed) = mpsc::channel(16);
-        parse::<Pair>(to_parse, &(), &batches).map_err(|error| error.to_string())?;
-        drop(batches);
-        let mut rows = Vec::new();
-        while let Ok(batch) = parsed.try_recv() {
-            rows.extend(batch.lines.into_iter().zip(batch.records));
-        }
-        Ok(rows)
+        read_file::<Pair>(text, 1, &()).map_err(|error| error.to_string())
     }
 
     fn pair(a: &str, b: &str) -> Pair {

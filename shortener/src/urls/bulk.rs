@@ -39,8 +39,8 @@ pub struct UrlRow {
 /// What original URLs are judged by.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    max_url_bytes: u64,
-    own_hosts: Vec<Host>,
+    pub max_url_bytes: u64,
+    pub own_hosts: Vec<Host>,
 }
 
 impl Record for UrlRow {

@@ -1,0 +1,18 @@
+//! The address that somebody wants shortened.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use shortener::urls::original_url::{OriginalUrl, UrlRules};
+
+fuzz_target!(|text: &str| {
+    let own_hosts = shortener_fuzz::own_hosts();
+    let rules = UrlRules {
+        max_bytes: 1_000,
+        own_hosts: &own_hosts,
+    };
+    if let Ok(url) = OriginalUrl::parse(text, rules) {
+        assert_eq!(url.as_str(), text, "an original URL is kept as given");
+        shortener_fuzz::check_location(text);
+    }
+});
