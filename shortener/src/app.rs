@@ -10,6 +10,7 @@ use axum::{
 use tokio::net::TcpListener;
 
 use crate::{
+    bulk::Loader,
     clicks::{
         Clicks,
         start::{Ingredients, Recording},
@@ -32,25 +33,24 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct AppState {
     pub db: Db,
     pub clicks: Arc<Clicks>,
-    pub tasks: Tasks,
+    pub loader: Loader,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
     pub envelope: Envelope,
     pub guard: Guard,
 }
 
-/// Whether the API keeps to this machine, and under which names.
-#[derive(Clone, Debug)]
+/// Whether the API keeps to this machine.
+#[derive(Clone, Copy, Debug)]
 pub struct Guard {
     pub is_on: bool,
-    pub hosts: Arc<Hosts>,
 }
 
 /// The names of the service.
 #[derive(Clone, Debug)]
 pub struct Hosts {
     pub public: Vec<Host>,
-    /// Where it listens, if that is on this machine only.
+    /// How it is reached from this machine.
     pub local: Vec<Host>,
 }
 
@@ -93,7 +93,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let management = bind("management", config.management_listen).await?;
 
     let metrics = Arc::new(Metrics::new().context("could not set up the metrics")?);
-    let readiness = Readiness::default();
+    let readiness = Readiness::new(metrics.ready.clone());
     let management_router = health::router(Arc::clone(&metrics), readiness.clone());
     let management_stop = tokio_util::sync::CancellationToken::new();
     tasks.spawn(server::serve(
@@ -126,7 +126,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let clicks = Arc::clone(&recording.clicks);
     let router = router::build(state(&config, listen, db.clone(), clicks, &tasks, &metrics));
     readiness.set(true);
-    metrics.ready.set(1);
 
     let drain = Duration::from_secs(config.drain_seconds);
     let serving = server::serve(public, router, tasks.clone(), tasks.stop_token(), drain);
@@ -157,11 +156,15 @@ fn state(
     let hosts = Arc::new(Hosts::new(config.access.public_hosts.clone(), listen));
     let proxies = TrustedProxies::new(config.access.trusted_proxies.clone());
     AppState {
+        loader: Loader {
+            db: db.clone(),
+            tasks: tasks.clone(),
+            folder: config.database.data_dir.as_path().into(),
+        },
         db,
         clicks,
-        tasks: tasks.clone(),
         judgement: Judgement {
-            hosts: Arc::clone(&hosts),
+            hosts,
             limits: config.limits,
         },
         limits: config.limits,
@@ -171,7 +174,6 @@ fn state(
         },
         guard: Guard {
             is_on: config.access.auth == Auth::Auto,
-            hosts,
         },
     }
 }

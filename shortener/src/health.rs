@@ -1,12 +1,6 @@
 //! Whether the service lives, is ready, and is well: for orchestrators, load balancers and people.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -15,25 +9,31 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use prometheus::IntGauge;
 use serde_json::{Value, json};
 
-use crate::{database::Db, error::ApiError, http::extract::Json, metrics::Metrics};
+use crate::{database::Db, http::extract::Json, metrics::Metrics};
 
 /// A database that takes longer to say anything is as good as away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether this process can serve. The database gates the first readiness only: an outage must not take every replica out
 /// of the load balancer, since cached links still redirect.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+#[derive(Clone, Debug)]
+pub struct Readiness(IntGauge);
 
 impl Readiness {
+    /// Not ready yet. The gauge is what both the metric and `/readyz` tell.
+    pub fn new(gauge: IntGauge) -> Self {
+        Self(gauge)
+    }
+
     pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Relaxed);
+        self.0.set(ready.into());
     }
 
     fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.get() == 1
     }
 }
 
@@ -63,7 +63,12 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
     }
 }
 
-async fn scrape(State(metrics): State<Arc<Metrics>>) -> Result<Response, ApiError> {
-    let text = metrics.text().map_err(anyhow::Error::from)?;
-    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
+async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {
+    match metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }

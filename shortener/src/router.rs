@@ -78,7 +78,7 @@ fn redirects(path: &str) -> Router<AppState> {
 
 /// With `SHORTENER_AUTH=auto`, strangers may follow links, and nothing else.
 async fn keep_to_this_machine(
-    State(Guard { is_on, hosts }): State<Guard>,
+    State(Guard { is_on }): State<Guard>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -86,7 +86,7 @@ async fn keep_to_this_machine(
     let is_public = path.ends_with("/redirect") || path.ends_with("/health");
     if is_on
         && !is_public
-        && let Err(refused) = guard::check(request.headers(), &hosts.public)
+        && let Err(refused) = guard::check(request.version(), request.headers())
     {
         return refused.into_response();
     }

@@ -1,17 +1,17 @@
 //! Loading a CSV file: all of it, or nothing.
 //!
 //! ```text
-//! request ─chunks→ feed ─channel→ parser (a thread) ─channel→ store (one transaction)
+//! request → file on disk → parser (a thread) ─ batches → store (one transaction)
 //! ```
 //!
-//! Both channels are short, so that a file of any size passes through a small, constant amount of memory. The ids in a file
-//! are kept, and the next id given out follows the highest one.
+//! A file of any size passes through a small, constant amount of memory. The ids in a file are kept, and the next id given
+//! out follows the highest one.
 
 mod parser;
 mod row;
 mod upload;
 
-use std::future::Future;
+use std::{future::Future, path::Path, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -56,32 +56,40 @@ pub struct Refused {
     pub is_conflict: bool,
 }
 
-/// Some records, with the line on which each began.
+/// Some records, with the line on which each began, and about how much memory they take.
 struct Batch<R> {
     records: Vec<R>,
     lines: Vec<u64>,
+    bytes: usize,
 }
 
-/// Loads the file in `upload`. Returns how many records it had.
-pub async fn load<R: Record>(
-    db: &Db,
-    tasks: &Tasks,
-    mut upload: Upload,
-    rules: R::Rules,
-) -> Result<u64, ApiError> {
-    let (chunks, to_parse) = mpsc::channel(4);
-    let (batches, to_store) = mpsc::channel::<Batch<R>>(1);
-    let parse = tokio::task::spawn_blocking(move || parser::parse(to_parse, &rules, &batches));
-    // A task of its own: a request that is given up half way must not leave a connection in the middle of a statement.
-    let store = tasks.spawn(store(db.clone(), to_store));
-    let parsed = async { parse.await.map_err(died)? };
-    let outcome = tokio::try_join!(upload.feed(chunks), parsed);
-    // If it failed, the parser's error may only say that nobody took its batches. Without a commit, nothing stays.
-    let mut tx = store.await.map_err(died)??;
-    let ((), records) = outcome?;
-    R::advance_ids(&mut tx).await?;
-    tx.commit().await?;
-    Ok(records)
+/// What loading takes.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    pub db: Db,
+    pub tasks: Tasks,
+    /// Where uploads are kept while they are loaded.
+    pub folder: Arc<Path>,
+}
+
+impl Loader {
+    /// Loads the file in `upload`. Returns how many records it had.
+    pub async fn load<R: Record>(&self, upload: Upload, rules: R::Rules) -> Result<u64, ApiError> {
+        let file = upload.save(&self.folder).await?;
+        let (batches, to_store) = mpsc::channel(1);
+        let parse = tokio::task::spawn_blocking(move || {
+            parser::parse::<R>(file, &rules, parser::into_channel(batches))
+        });
+        // A task of its own: a request that is given up half way must not leave a connection in the middle of a statement.
+        let store = self.tasks.spawn(store(self.db.clone(), to_store));
+        let parsed = parse.await.map_err(died)?;
+        // Without a commit, nothing stays.
+        let mut tx = store.await.map_err(died)??;
+        let records = parsed?;
+        R::advance_ids(&mut tx).await?;
+        tx.commit().await?;
+        Ok(records)
+    }
 }
 
 fn died(error: tokio::task::JoinError) -> ApiError {
@@ -120,7 +128,10 @@ async fn store_batch<R: Record>(tx: &mut Tx, batch: &Batch<R>) -> Result<(), Api
 async fn insert<R: Record>(tx: &mut Tx, records: &[R]) -> Result<Option<Refused>, ApiError> {
     tx.set_savepoint().await?;
     match R::insert_all(tx, records).await {
-        Ok(()) => return Ok(None),
+        Ok(()) => {
+            tx.release_savepoint().await?;
+            return Ok(None);
+        }
         Err(error) if failure::taken(&error).is_none() => return Err(error.into()),
         Err(_) => tx.roll_back_to_savepoint().await?,
     }

@@ -1,4 +1,4 @@
-//! Turns the bytes of a CSV file into records, on a thread of its own.
+//! Turns a CSV file into records, on a thread of its own.
 
 use std::{
     cell::Cell,
@@ -6,7 +6,6 @@ use std::{
     rc::Rc,
 };
 
-use bytes::{Buf as _, Bytes};
 use tokio::sync::mpsc;
 
 use super::{BadRow, Batch, Record, Row};
@@ -15,26 +14,26 @@ use crate::{error::ApiError, invalid::Invalid};
 /// Enough to make the round trip per batch cheap; and few enough for SQLite, which takes 32,766 values in a statement.
 const BATCH_RECORDS: usize = 2_000;
 
-/// What Windows programs begin UTF-8 with.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// A batch is closed before it takes more memory than about this.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// A row longer than this is no row but a quote that was never closed: without a bound it would sit in memory whole.
 const MAX_ROW_BYTES: u64 = 1 << 20;
 
 /// Parses until the file ends. Returns how many records there were.
 pub(super) fn parse<R: Record>(
-    chunks: mpsc::Receiver<Bytes>,
+    file: impl Read,
     rules: &R::Rules,
-    batches: &mpsc::Sender<Batch<R>>,
+    mut send: impl FnMut(Batch<R>) -> bool,
 ) -> Result<u64, ApiError> {
-    let since_row_start = Rc::new(Cell::new(0));
-    let source = Chunks {
-        incoming: chunks,
-        current: Bytes::new(),
-        is_started: false,
-        since_row_start: Rc::clone(&since_row_start),
-    };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
+    let progress = Rc::new(Progress::default());
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .buffer_capacity(64 << 10)
+        .from_reader(Watched {
+            file,
+            progress: Rc::clone(&progress),
+        });
     let header = reader.byte_headers().map_err(unreadable)?;
     let places = find_columns(header, R::COLUMNS)?;
     let width = header.len();
@@ -43,26 +42,15 @@ pub(super) fn parse<R: Record>(
     let mut batch = Batch::new();
     let mut total = 0;
     loop {
-        since_row_start.set(0);
+        progress.since_row_start.set(0);
         if !reader.read_byte_record(&mut record).map_err(unreadable)? {
             break;
         }
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.len() == 1 && record[0].trim_ascii().is_empty() && width > 1 {
-            continue;
-        }
+        // The line feed after a carriage return is counted only with the row that follows it.
+        let line = record.position().map_or(0, csv::Position::line)
+            + u64::from(progress.has_returns.get());
         if record.len() != width {
-            let reason = format!(
-                "the row has {} values, but the header names {width}",
-                record.len()
-            );
-            return Err(BadRow {
-                line,
-                column: None,
-                reason: reason.into(),
-                is_conflict: false,
-            }
-            .into());
+            return Err(wrong_width(line, record.len(), width).into());
         }
         let row = Row {
             line,
@@ -72,53 +60,55 @@ pub(super) fn parse<R: Record>(
         };
         batch.records.push(R::parse(&row, rules)?);
         batch.lines.push(line);
+        batch.bytes += record.as_slice().len();
         total += 1;
-        if batch.records.len() == BATCH_RECORDS {
+        if batch.records.len() == BATCH_RECORDS || batch.bytes >= BATCH_BYTES {
             let full = std::mem::replace(&mut batch, Batch::new());
-            if batches.blocking_send(full).is_err() {
+            if !send(full) {
                 // The store has failed, and says why.
                 return Ok(total);
             }
         }
     }
     if !batch.records.is_empty() {
-        batches.blocking_send(batch).ok();
+        send(batch);
     }
     Ok(total)
 }
 
-/// Parses a file that is at hand as a whole, as if it arrived in chunks of `chunk_size`: its records, with the line on which
-/// each began. No database is asked, so what refers to nothing is accepted.
-///
-/// For tests and the fuzzer: a file that somebody uploads is never held as a whole.
-pub fn read_file<R: Record>(
-    file: &[u8],
-    chunk_size: usize,
-    rules: &R::Rules,
-) -> Result<Vec<(u64, R)>, ApiError> {
-    // Nobody takes from either channel before all is put in, so both must hold everything. A record has a byte or more.
-    let (chunks, to_parse) = mpsc::channel(file.len() / chunk_size + 1);
-    let (batches, mut parsed) = mpsc::channel(file.len() / BATCH_RECORDS + 1);
-    for chunk in file.chunks(chunk_size) {
-        chunks
-            .try_send(Bytes::copy_from_slice(chunk))
-            .expect("the channel holds every chunk");
-    }
-    drop(chunks);
-    parse(to_parse, rules, &batches)?;
-    drop(batches);
+/// Sends batches to an async task, which is slower than the parser.
+pub(super) fn into_channel<R: Record>(
+    batches: mpsc::Sender<Batch<R>>,
+) -> impl FnMut(Batch<R>) -> bool {
+    move |batch| batches.blocking_send(batch).is_ok()
+}
+
+/// Parses a file that is at hand: its records, with the line on which each began. No database is asked, so what refers to
+/// nothing is accepted. For tests and the fuzzer.
+pub fn read_file<R: Record>(file: impl Read, rules: &R::Rules) -> Result<Vec<(u64, R)>, ApiError> {
     let mut records = Vec::new();
-    while let Some(batch) = parsed.blocking_recv() {
+    parse(file, rules, |batch: Batch<R>| {
         records.extend(batch.lines.into_iter().zip(batch.records));
-    }
+        true
+    })?;
     Ok(records)
+}
+
+fn wrong_width(line: u64, values: usize, width: usize) -> BadRow {
+    BadRow {
+        line,
+        column: None,
+        reason: format!("the row has {values} values, but the header names {width}").into(),
+        is_conflict: false,
+    }
 }
 
 impl<R> Batch<R> {
     fn new() -> Self {
         Self {
-            records: Vec::with_capacity(BATCH_RECORDS),
-            lines: Vec::with_capacity(BATCH_RECORDS),
+            records: Vec::new(),
+            lines: Vec::new(),
+            bytes: 0,
         }
     }
 }
@@ -155,53 +145,50 @@ fn unreadable(error: csv::Error) -> ApiError {
     Invalid::from(format!("the file cannot be read as CSV: {place}{reason}")).into()
 }
 
-/// The chunks of a file as something to read from. Blocks until the next one arrives.
-struct Chunks {
-    incoming: mpsc::Receiver<Bytes>,
-    current: Bytes,
-    is_started: bool,
+/// What is noticed of the bytes of a file while they are read.
+#[derive(Default)]
+struct Progress {
     /// How much was read for the row that is being parsed.
-    since_row_start: Rc<Cell<u64>>,
+    since_row_start: Cell<u64>,
+    /// Whether the first line ends as on Windows.
+    has_returns: Cell<bool>,
+    is_past_first_line: Cell<bool>,
+    last_byte: Cell<u8>,
 }
 
-impl Chunks {
-    /// Skips the byte order mark, which may come in pieces.
-    fn start(&mut self) {
-        let mut start = Vec::new();
-        while start.len() < BYTE_ORDER_MARK.len() {
-            match self.incoming.blocking_recv() {
-                Some(chunk) => start.extend_from_slice(&chunk),
-                None => break,
-            }
-        }
-        if start.starts_with(BYTE_ORDER_MARK) {
-            start.drain(..BYTE_ORDER_MARK.len());
-        }
-        self.current = start.into();
-    }
+struct Watched<F> {
+    file: F,
+    progress: Rc<Progress>,
 }
 
-impl Read for Chunks {
+impl<F: Read> Read for Watched<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !std::mem::replace(&mut self.is_started, true) {
-            self.start();
-        }
-        while self.current.is_empty() {
-            match self.incoming.blocking_recv() {
-                Some(chunk) => self.current = chunk,
-                None => return Ok(0),
-            }
-        }
-        if self.since_row_start.get() > MAX_ROW_BYTES {
+        if self.progress.since_row_start.get() > MAX_ROW_BYTES {
             return Err(io::Error::other(format!(
                 "a row is longer than {MAX_ROW_BYTES} bytes; is a quote not closed?"
             )));
         }
-        let count = buffer.len().min(self.current.len());
-        self.current.copy_to_slice(&mut buffer[..count]);
-        self.since_row_start
-            .set(self.since_row_start.get() + count as u64);
+        let count = self.file.read(buffer)?;
+        self.progress.note(&buffer[..count]);
         Ok(count)
+    }
+}
+
+impl Progress {
+    fn note(&self, bytes: &[u8]) {
+        self.since_row_start
+            .set(self.since_row_start.get() + bytes.len() as u64);
+        if self.is_past_first_line.get() {
+            return;
+        }
+        for byte in bytes {
+            if *byte == b'\n' {
+                self.has_returns.set(self.last_byte.get() == b'\r');
+                self.is_past_first_line.set(true);
+                return;
+            }
+            self.last_byte.set(*byte);
+        }
     }
 }
 
@@ -247,9 +234,8 @@ mod tests {
         }
     }
 
-    /// In the smallest chunks there are: every boundary is met.
     fn parse_text(text: &[u8]) -> Result<Vec<(u64, Pair)>, String> {
-        read_file::<Pair>(text, 1, &()).map_err(|error| error.to_string())
+        read_file::<Pair>(text, &()).map_err(|error| error.to_string())
     }
 
     fn pair(a: &str, b: &str) -> Pair {
@@ -272,6 +258,12 @@ mod tests {
     fn a_quoted_value_may_span_lines_and_lines_are_counted_right() {
         let rows = parse_text(b"a,b\n\"1\n1\",\"say \"\"hi\"\"\"\n3,4\n").unwrap();
         assert_eq!(rows, [(2, pair("1\n1", "say \"hi\"")), (4, pair("3", "4"))]);
+    }
+
+    #[test]
+    fn lines_of_windows_files_are_counted_as_an_editor_counts_them() {
+        let rows = parse_text(b"a,b\r\n\"1\r\n1\",2\r\n3,4\r\n").unwrap();
+        assert_eq!(rows, [(2, pair("1\r\n1", "2")), (4, pair("3", "4"))]);
     }
 
     #[test]

@@ -1,20 +1,23 @@
-//! The file in a `multipart/form-data` request, a chunk at a time.
+//! The file in a `multipart/form-data` request, saved before it is loaded.
+//!
+//! A transaction that waited for the sender would be open for as long as the sender likes; on SQLite it would be the only
+//! one. So the file goes to the disk first, as one that has no name and is gone with its handle.
 
-use std::time::Duration;
+use std::{fs::File, io::Seek as _, path::Path, time::Duration};
 
+use anyhow::Context as _;
 use axum::{
     extract::{FromRef, FromRequest, Multipart, Request, multipart::MultipartError},
     http::{StatusCode, header},
 };
-use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::{config::LimitsConfig, error::ApiError};
 
 /// The field of the form that holds the file.
 const FIELD: &str = "file";
 
-/// How long a sender may pause. The transaction is open meanwhile.
+/// How long a sender may pause.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A form that is about to bring a file.
@@ -32,9 +35,6 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let wrong_type = ApiError::UnsupportedMediaType(
-            "send the file as the field `file` of a multipart/form-data form, as `curl -F file=@users.csv` does",
-        );
         let is_form = request
             .headers()
             .get(header::CONTENT_TYPE)
@@ -45,7 +45,9 @@ where
                     .starts_with("multipart/form-data")
             });
         if !is_form {
-            return Err(wrong_type);
+            return Err(ApiError::UnsupportedMediaType(
+                "send the file as the field `file` of a multipart/form-data form, as `curl -F file=@users.csv` does",
+            ));
         }
         let limit = LimitsConfig::or_none(LimitsConfig::from_ref(state).max_bulk_bytes);
         match Multipart::from_request(request, state).await {
@@ -56,8 +58,8 @@ where
 }
 
 impl Upload {
-    /// Sends the file's chunks on, until it ends or nobody listens any more.
-    pub(super) async fn feed(&mut self, chunks: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
+    /// Saves the file in `folder`. Returns it at its start.
+    pub(super) async fn save(mut self, folder: &Path) -> Result<File, ApiError> {
         let mut field = loop {
             match timely(self.form.next_field()).await? {
                 Some(field) if field.name() == Some(FIELD) => break field,
@@ -65,17 +67,24 @@ impl Upload {
                 None => return Err(ApiError::invalid(FIELD, "is missing from the form")),
             }
         };
+        let unsaved = || format!("could not save an uploaded file in {}", folder.display());
+        let file = tempfile::tempfile_in(folder).with_context(unsaved)?;
+        let mut file = tokio::fs::File::from_std(file);
         let mut size = 0;
         while let Some(chunk) = timely(field.chunk()).await? {
             size += chunk.len() as u64;
             if size > self.limit {
                 return Err(ApiError::TooLarge { limit: self.limit });
             }
-            if chunks.send(chunk).await.is_err() {
-                break;
-            }
+            // A full disk is no fault of the request's, and may be over later.
+            let written = file.write_all(&chunk).await.with_context(unsaved);
+            written.map_err(ApiError::Unavailable)?;
         }
-        Ok(())
+        let flushed = file.flush().await.with_context(unsaved);
+        flushed.map_err(ApiError::Unavailable)?;
+        let mut file = file.into_std().await;
+        file.rewind().with_context(unsaved)?;
+        Ok(file)
     }
 }
 

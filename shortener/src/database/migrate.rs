@@ -43,6 +43,8 @@ pub async fn run(db: &Db, connect: Option<&PgConnectOptions>) -> anyhow::Result<
                 .await
                 .context("could not connect to migrate the database")?;
             lock(&mut conn).await?;
+            // Whoever had the lock may have been a newer version.
+            check_compatibility(db).await?;
             let migrated = postgres().run(&mut conn).await;
             conn.close().await.ok();
             migrated.context("could not migrate the database")
@@ -83,6 +85,7 @@ pub async fn wait(db: &Db, patience: Duration) -> anyhow::Result<()> {
 /// `create index concurrently`, run by the holder, in turn waits for.
 async fn lock(conn: &mut PgConnection) -> anyhow::Result<()> {
     sqlx::query(LOCK_TIMEOUT).execute(&mut *conn).await?;
+    let mut polls = 0;
     loop {
         let locked: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
             .bind(POSTGRES_LOCK)
@@ -92,6 +95,10 @@ async fn lock(conn: &mut PgConnection) -> anyhow::Result<()> {
         if locked {
             return Ok(());
         }
+        if polls % 50 == 0 && polls > 0 {
+            tracing::info!("waiting for another process that migrates the database");
+        }
+        polls += 1;
         tokio::time::sleep(POLL).await;
     }
 }

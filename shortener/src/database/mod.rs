@@ -165,6 +165,12 @@ impl Tx {
         either!(self.conn(), conn => sqlx::query("savepoint point").execute(conn).await.map(drop))
     }
 
+    pub async fn release_savepoint(&mut self) -> sqlx::Result<()> {
+        either!(self.conn(), conn => {
+            sqlx::query("release savepoint point").execute(conn).await.map(drop)
+        })
+    }
+
     pub async fn roll_back_to_savepoint(&mut self) -> sqlx::Result<()> {
         either!(self.conn(), conn => {
             sqlx::query("rollback to savepoint point").execute(conn).await.map(drop)

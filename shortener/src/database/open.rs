@@ -1,7 +1,8 @@
 //! Opens the database that the settings name, and has its schema ready.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     str::FromStr as _,
     sync::Arc,
@@ -157,6 +158,13 @@ async fn open_sqlite(path: &Path) -> anyhow::Result<Db> {
             .with_context(|| format!("could not make the folder {}", folder.display()))?;
     }
     let lock = Arc::new(lock_sqlite(path)?);
+    // People's addresses are in it.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("could not open {}", path.display()))?;
 
     let options = SqliteConnectOptions::new()
         .filename(path)

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, SecondsFormat, SubsecRound as _, Utc};
 use sqlx::{
     Decode, Encode, Postgres, Sqlite, Type,
     encode::IsNull,
@@ -27,15 +27,14 @@ impl Timestamp {
     /// Reads what RFC 3339 or a spreadsheet writes: `T` or a space between date and time, any fraction, any offset or
     /// none, which means UTC.
     pub fn parse(text: &str) -> Option<Self> {
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Some(time.to_utc().into());
-        }
-        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .map(|time| time.and_utc().into())
+        let time = match DateTime::parse_from_rfc3339(text) {
+            Ok(time) => Some(time.to_utc()),
+            Err(_) => parse_without_zone(text),
+        };
+        // Postgres knows others, but hardly anybody else does.
+        time.filter(|time| (1..=9_999).contains(&time.year()))
+            .map(Self::from)
     }
-
     /// Microseconds since 1970-01-01 UTC.
     pub fn micros(self) -> i64 {
         self.0.timestamp_micros()
@@ -54,6 +53,13 @@ impl Timestamp {
     pub fn utc(self) -> DateTime<Utc> {
         self.0
     }
+}
+
+fn parse_without_zone(text: &str) -> Option<DateTime<Utc>> {
+    ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+        .map(|time| time.and_utc())
 }
 
 impl From<DateTime<Utc>> for Timestamp {
@@ -155,6 +161,9 @@ mod tests {
             "2025-13-02 16:29:04",
             "2025-11-02",
             "1762100944",
+            "0000-01-01 00:00:00",
+            "+12345-01-01 00:00:00",
+            "-0001-01-01 00:00:00",
         ] {
             check(text, None);
         }

@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 
 use super::{Details, EventType, store};
 use crate::{
-    bulk::{self, BadRow, Record, Refused, Row, Upload},
-    database::{Db, Tx, timestamp::Timestamp},
+    bulk::{self, BadRow, Loader, Record, Refused, Row, Upload},
+    database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::extract::Json,
-    shutdown::Tasks,
     urls, users,
 };
 
@@ -83,10 +82,9 @@ impl Record for EventRow {
 
 /// `POST /events/bulk`
 pub async fn load(
-    State(db): State<Db>,
-    State(tasks): State<Tasks>,
+    State(loader): State<Loader>,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let imported = bulk::load::<EventRow>(&db, &tasks, upload, ()).await?;
+    let imported = loader.load::<EventRow>(upload, ()).await?;
     Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
 }

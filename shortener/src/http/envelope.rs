@@ -23,7 +23,7 @@ use crate::{
 const REQUEST_ID: &str = "x-request-id";
 const MAX_REQUEST_ID: usize = 128;
 
-/// Why a person is shown nothing but the page: no scripts, no frames, no guessing at types.
+/// A page loads its own style and script, and nothing else; nobody frames it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What the envelope needs of the service.
@@ -51,7 +51,7 @@ pub async fn wrap(
     let id = request_id(request.headers());
     request.extensions_mut().insert(ClientAddress(client));
 
-    let span = tracing::info_span!("request", request.id = id.to_str().unwrap_or_default());
+    let span = tracing::error_span!("request", request.id = id.to_str().unwrap_or_default());
     let answered = AssertUnwindSafe(next.run(request))
         .catch_unwind()
         .instrument(span.clone())
@@ -131,6 +131,10 @@ fn accepts_page(headers: &HeaderMap) -> bool {
 
 /// Writes the body that a problem has: RFC 9457 for programs, a page for people.
 fn render(response: &mut Response, problem: &Problem, id: &HeaderValue, wants_page: bool) {
+    // A link may be there tomorrow.
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if wants_page {
         *response.body_mut() = home::problem_page(problem.status).into();
         response.headers_mut().extend(page_headers());

@@ -104,7 +104,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Segment(text) = Segment::from_request_parts(parts, state).await?;
-        text.parse().map(Self).map_err(|_| ApiError::UnknownPath)
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let id = text.parse().ok().filter(|_| is_number);
+        id.map(Self).ok_or(ApiError::UnknownPath)
     }
 }
 

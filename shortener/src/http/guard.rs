@@ -3,7 +3,7 @@
 //! Loopback is not private: a proxy on the machine passes strangers on, and a web page can have a visitor's browser call
 //! `http://localhost:8080` (DNS rebinding, cross-site requests). A request that shows such a detour is refused.
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, Version, header};
 
 use super::host::Host;
 use crate::error::ApiError;
@@ -17,26 +17,25 @@ const FORWARDING_HEADERS: [HeaderName; 5] = [
     header::VIA,
 ];
 
+const THROUGH_A_PROXY: &str = "the request came through a proxy, but the API answers only to this machine; set SHORTENER_AUTH=off to open it to whoever reaches the service";
+
 /// Refuses a request to the API that came from elsewhere.
-pub fn check(headers: &HeaderMap, public_hosts: &[Host]) -> Result<(), ApiError> {
+pub fn check(version: Version, headers: &HeaderMap) -> Result<(), ApiError> {
+    // Nobody's browser, but a proxy with its usual settings.
+    if version < Version::HTTP_11 {
+        return Err(ApiError::Forbidden(THROUGH_A_PROXY));
+    }
     if FORWARDING_HEADERS
         .iter()
         .any(|name| headers.contains_key(name))
     {
-        return Err(ApiError::Forbidden(
-            "the request came through a proxy, but the service answers only to this machine; set SHORTENER_AUTH to open it",
-        ));
+        return Err(ApiError::Forbidden(THROUGH_A_PROXY));
     }
-    let is_ours = |text: &str| {
-        Host::parse(text).is_ok_and(|host| {
-            host.is_loopback() || public_hosts.iter().any(|own| own.has_name_of(&host))
-        })
-    };
-    // HTTP/1.0 has no Host, and browsers speak 1.1.
+    let is_ours = |text: &str| Host::parse(text).is_ok_and(|host| host.is_loopback());
     let host = headers.get(header::HOST);
-    if host.is_some_and(|host| !host.to_str().is_ok_and(is_ours)) {
+    if host.is_none_or(|host| !host.to_str().is_ok_and(is_ours)) {
         return Err(ApiError::Forbidden(
-            "the Host header names another machine, but the service answers only to this one; add the name to SHORTENER_PUBLIC_HOSTS, or set SHORTENER_AUTH to open it",
+            "the Host header names another machine, but the API answers only to this one; set SHORTENER_AUTH=off to open it to whoever reaches the service",
         ));
     }
     let origin_is_ours = |origin: &str| {
@@ -63,13 +62,12 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        let public = [Host::parse("go.example.com").unwrap()];
-        assert_eq!(check(&map, &public).is_ok(), expected, "{headers:?}");
+        let checked = check(Version::HTTP_11, &map);
+        assert_eq!(checked.is_ok(), expected, "{headers:?}");
     }
 
     #[test]
     fn what_comes_from_this_machine_passes() {
-        check_headers(&[], true);
         check_headers(&[("host", "127.0.0.1:8080")], true);
         check_headers(
             &[
@@ -79,7 +77,6 @@ mod tests {
             true,
         );
         check_headers(&[("host", "[::1]:8080")], true);
-        check_headers(&[("host", "go.example.com")], true);
     }
 
     #[test]
@@ -96,7 +93,15 @@ mod tests {
     }
 
     #[test]
+    fn the_protocol_of_old_proxies_is_refused() {
+        let headers = HeaderMap::from_iter([(header::HOST, "127.0.0.1:8080".parse().unwrap())]);
+        assert!(check(Version::HTTP_11, &headers).is_ok());
+        assert!(check(Version::HTTP_10, &headers).is_err());
+    }
+
+    #[test]
     fn a_foreign_host_is_refused() {
+        check_headers(&[], false);
         check_headers(&[("host", "rebound.example")], false);
         check_headers(&[("host", "localhost.rebound.example")], false);
     }

@@ -23,13 +23,20 @@ impl Host {
         let url = url::Url::parse(&format!("http://{text}/")).map_err(|_| wrong())?;
         let name = url.host_str().ok_or_else(wrong)?.to_owned();
         // The URL parser drops a port that is the scheme's own.
-        let port = match url.port() {
-            Some(port) => Some(port),
-            None if text.ends_with(":80") => Some(80),
-            None => None,
+        let is_80 = || {
+            text.rsplit_once(':')
+                .is_some_and(|(_, port)| port.parse() == Ok(80_u16))
         };
+        let port = url.port().or_else(|| is_80().then_some(80));
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        // What was left by the dot may be read as something else: `2.` is a name, `2` an address.
+        let is_name =
+            !name.is_empty() && url::Host::parse(name).is_ok_and(|host| host.to_string() == name);
+        if !is_name {
+            return Err(wrong());
+        }
         Ok(Self {
-            name: name.trim_end_matches('.').to_owned(),
+            name: name.to_owned(),
             port,
         })
     }
@@ -39,7 +46,7 @@ impl Host {
         let (Some(name), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return false;
         };
-        name.trim_end_matches('.') == self.name
+        name.strip_suffix('.').unwrap_or(name) == self.name
             && match self.port {
                 Some(own) => own == port,
                 None => port == 80 || port == 443,
@@ -68,10 +75,6 @@ impl Host {
             .strip_prefix("www.")
             .unwrap_or(&self.name)
             .to_owned()
-    }
-
-    pub fn port(&self) -> Option<u16> {
-        self.port
     }
 }
 
@@ -120,7 +123,9 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for text in ["", "a b", "http://x", "x/y", "a@b", "x:99999", "x:y"] {
+        for text in [
+            "", ".", "..", "2..", "a b", "http://x", "x/y", "a@b", "x:99999", "x:y",
+        ] {
             assert!(Host::parse(text).is_err(), "{text:?}");
         }
     }

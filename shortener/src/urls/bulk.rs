@@ -14,12 +14,11 @@ use super::{
     store,
 };
 use crate::{
-    bulk::{self, BadRow, Record, Refused, Row, Upload},
+    bulk::{self, BadRow, Loader, Record, Refused, Row, Upload},
     config::LimitsConfig,
-    database::{Db, Tx, timestamp::Timestamp},
+    database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::{extract::Json, host::Host},
-    shutdown::Tasks,
     users,
 };
 
@@ -70,7 +69,7 @@ impl Record for UrlRow {
         Ok(Self {
             id: row.read("id", bulk::id)?,
             user_id: row.read("user_id", bulk::id)?,
-            short_code: row.read("short_code", ShortCode::parse)?,
+            short_code: row.read("short_code", ShortCode::choose)?,
             original_url: row.read("original_url", original_url)?,
             title: Some(title).filter(|title| !title.as_str().is_empty()),
             is_active: row.read("is_active", bulk::boolean)?,
@@ -102,8 +101,7 @@ impl Record for UrlRow {
 
 /// `POST /urls/bulk`
 pub async fn load(
-    State(db): State<Db>,
-    State(tasks): State<Tasks>,
+    State(loader): State<Loader>,
     State(judgement): State<Judgement>,
     headers: HeaderMap,
     upload: Upload,
@@ -112,6 +110,6 @@ pub async fn load(
         max_url_bytes: LimitsConfig::or_none(judgement.limits.max_url_bytes),
         own_hosts: judgement.hosts.of_request(&headers),
     };
-    let imported = bulk::load::<UrlRow>(&db, &tasks, upload, rules).await?;
+    let imported = loader.load::<UrlRow>(upload, rules).await?;
     Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
 }

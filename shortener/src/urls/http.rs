@@ -94,7 +94,7 @@ pub async fn create(
         let user_id = fields.required("user_id", integer);
         let original_url = fields.required("original_url", judgement.original_url(&headers));
         let title = fields.optional("title", text(Title::parse));
-        let short_code = fields.optional("short_code", text(ShortCode::parse));
+        let short_code = fields.optional("short_code", text(ShortCode::choose));
         let new = NewUrl {
             user_id: user_id?,
             original_url: original_url?,

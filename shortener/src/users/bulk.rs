@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 
 use super::{Email, Username, store};
 use crate::{
-    bulk::{self, BadRow, Record, Refused, Row, Upload},
-    database::{Db, Tx, timestamp::Timestamp},
+    bulk::{self, BadRow, Loader, Record, Refused, Row, Upload},
+    database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::extract::Json,
-    shutdown::Tasks,
 };
 
 /// A line of the file.
@@ -50,10 +49,9 @@ impl Record for UserRow {
 
 /// `POST /users/bulk`
 pub async fn load(
-    State(db): State<Db>,
-    State(tasks): State<Tasks>,
+    State(loader): State<Loader>,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let imported = bulk::load::<UserRow>(&db, &tasks, upload, ()).await?;
+    let imported = loader.load::<UserRow>(upload, ()).await?;
     Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
 }

@@ -114,7 +114,7 @@ pub async fn delete(db: &Db, id: i64, now: Timestamp) -> sqlx::Result<bool> {
 pub async fn existing(conn: Conn<'_>, ids: &[i64]) -> sqlx::Result<HashSet<i64>> {
     let found: Vec<i64> = match conn {
         Either::Postgres(conn) => {
-            sqlx::query_scalar("select id from app_user where id = any($1) and deleted_at is null")
+            sqlx::query_scalar("select id from app_user where id = any($1) and deleted_at is null order by id for share")
                 .bind(ids)
                 .fetch_all(conn)
                 .await?
