@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long closing may take when everything that matters is done.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What handlers may ask for. A handler takes the field it needs (`State<Db>`), never the whole.
 #[derive(Clone, Debug, FromRef)]
@@ -131,7 +131,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let serving = server::serve(public, router, tasks.clone(), tasks.stop_token(), drain);
     let outcome = serve_until_told(serving, &tasks, &readiness, &mut signals).await;
     outcome?;
-    recording.finish().await;
+    let finishing = recording.finish(drain);
+    tokio::select! {
+        () = finishing => {}
+        signal = signals.next() => bail!("ended at once by a second signal, {signal}"),
+    }
     management_stop.cancel();
     // A request that did not end in time may still hold a connection; the process does not wait for it twice.
     let ending = async {

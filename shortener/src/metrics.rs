@@ -50,6 +50,15 @@ impl RouteClass {
         }
     }
 
+    /// How long a request may take before whoever asked is told to come back later. A file takes as long as it takes.
+    pub fn patience(self) -> Duration {
+        match self {
+            Self::Redirect => Duration::from_secs(2),
+            Self::Bulk => Duration::MAX,
+            Self::Api | Self::Page | Self::Health | Self::Unknown => Duration::from_secs(15),
+        }
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::Redirect => "redirect",

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,9 @@ use crate::database::{Db, timestamp::Timestamp};
 /// How often the folder is looked at. One's own last journal is to be found within a second of starting.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long a journal that could not be adopted is left alone.
+const RETRY: Duration = Duration::from_secs(10);
+
 /// How often abandoned journals are counted, and adopted ones compared with the database.
 const COUNT: Duration = Duration::from_secs(10);
 
@@ -37,23 +40,23 @@ pub struct Adoption {
     pub retention: Duration,
 }
 
-/// An adopted journal. It is kept for a while after it was recorded, since a fail-over may lose what was.
+/// A recorded journal. It is kept for a while, since a fail-over may lose what was recorded.
 struct Adopted {
     journal: DeadJournal,
     end: Position,
-    recorded_at: Instant,
+    closed_at: SystemTime,
 }
 
 /// Adopts what is found, until `stop`.
 pub async fn adopt(adoption: Adoption, stop: CancellationToken) -> anyhow::Result<()> {
-    let mut adopted: HashMap<JournalId, Adopted> = HashMap::new();
+    let mut known = Known::default();
     let mut counted: Option<Instant> = None;
     loop {
         let round = async {
-            adoption.look(&mut adopted).await;
+            adoption.look(&mut known).await;
             if counted.is_none_or(|at| at.elapsed() >= COUNT) {
                 counted = Some(Instant::now());
-                adoption.review(&mut adopted).await;
+                adoption.review(&mut known.adopted).await;
                 match store::count_abandoned(&adoption.db, &adoption.origin.replica).await {
                     Ok(count) => adoption.metrics.abandoned.set(count),
                     Err(error) => {
@@ -74,7 +77,7 @@ pub async fn adopt(adoption: Adoption, stop: CancellationToken) -> anyhow::Resul
 }
 
 impl Adoption {
-    async fn look(&self, adopted: &mut HashMap<JournalId, Adopted>) {
+    async fn look(&self, known: &mut Known) {
         let found = match self.directory.journals() {
             Ok(found) => found,
             Err(error) => {
@@ -83,17 +86,19 @@ impl Adoption {
             }
         };
         for found in found {
-            if matches!(found.state, State::Live) || adopted.contains_key(&found.id) {
+            if found.state == State::Live || !known.may_try(found.id) {
                 continue;
             }
             match self.directory.adopt(found.id) {
-                Ok(Some(journal)) => {
-                    if let Some(recorded) = self.take_over(journal, found.state).await {
-                        adopted.insert(found.id, recorded);
+                Ok(Some(journal)) => match self.take_over(journal, found.state).await {
+                    Some(adopted) => {
+                        known.adopted.insert(found.id, adopted);
                     }
-                }
+                    None => known.failed(found.id),
+                },
                 Ok(None) => {}
                 Err(error) => {
+                    known.failed(found.id);
                     tracing::error!(
                         journal.id = %found.id,
                         error = %anyhow::Error::new(error),
@@ -104,34 +109,44 @@ impl Adoption {
         }
     }
 
-    /// Records a journal to its end.
+    /// Records a journal to its end. `None` if that has to be tried again, or nothing is left to keep.
     async fn take_over(&self, journal: DeadJournal, state: State) -> Option<Adopted> {
         let id = journal.id().to_string();
-        if let State::Closed { .. } = state {
-            // Recorded to its end by its owner; without a row in the database there is nothing to compare it with.
-            let is_known = store::position(&self.db, &id).await;
-            if matches!(is_known, Ok(None)) {
-                Self::remove(journal);
-                return None;
+        let closed_at = match state {
+            State::Closed { at } => at,
+            State::Live | State::Dead => {
+                tracing::info!(
+                    journal.id = id,
+                    "recording the clicks that a dead process left"
+                );
+                SystemTime::now()
             }
-        } else {
-            tracing::info!(
-                journal.id = id,
-                "recording the clicks that a dead process left"
-            );
+        };
+        let is_over = closed_at.elapsed().is_ok_and(|age| age >= self.retention);
+        if is_over {
+            // Recorded to its end by its owner, and long enough ago.
+            remove(journal);
+            return None;
         }
-        let end = self.record(&journal).await?;
-        if !matches!(state, State::Closed { .. }) {
+        let (end, is_empty) = self.record(&journal).await?;
+        if state == State::Dead {
             self.metrics.adopted.inc();
+            if let Err(error) = journal.close() {
+                tracing::warn!(journal.id = id, error = %anyhow::Error::new(error), "a recorded journal cannot be marked");
+            }
+        }
+        if is_empty {
+            remove(journal);
+            return None;
         }
         Some(Adopted {
             journal,
             end,
-            recorded_at: Instant::now(),
+            closed_at,
         })
     }
 
-    async fn record(&self, journal: &DeadJournal) -> Option<Position> {
+    async fn record(&self, journal: &DeadJournal) -> Option<(Position, bool)> {
         let origin = Origin {
             journal: journal.id().to_string(),
             ..self.origin.clone()
@@ -165,7 +180,7 @@ impl Adoption {
             tracing::warn!(%error, "an adopted journal could not be closed; trying again");
             return None;
         }
-        Some(end)
+        Some((end, recorder.is_empty()))
     }
 
     /// Records again what a fail-over lost, and removes what was recorded long enough ago.
@@ -174,14 +189,18 @@ impl Adoption {
         for (id, kept) in adopted.iter_mut() {
             match store::position(&self.db, &id.to_string()).await {
                 Ok(Some(position)) if position >= kept.end => {
-                    if kept.recorded_at.elapsed() >= self.retention {
+                    if kept
+                        .closed_at
+                        .elapsed()
+                        .is_ok_and(|age| age >= self.retention)
+                    {
                         over.push(*id);
                     }
                 }
                 Ok(_) => {
-                    if let Some(end) = self.record(&kept.journal).await {
+                    if let Some((end, _)) = self.record(&kept.journal).await {
                         kept.end = end;
-                        kept.recorded_at = Instant::now();
+                        kept.closed_at = SystemTime::now();
                     }
                 }
                 Err(_) => {}
@@ -189,15 +208,33 @@ impl Adoption {
         }
         for id in over {
             if let Some(kept) = adopted.remove(&id) {
-                Self::remove(kept.journal);
+                remove(kept.journal);
             }
         }
     }
+}
 
-    fn remove(journal: DeadJournal) {
-        let id = journal.id();
-        if let Err(error) = journal.remove() {
-            tracing::warn!(journal.id = %id, error = %anyhow::Error::new(error), "a recorded journal cannot be removed");
-        }
+/// The journals that were dealt with, and those that could not be yet.
+#[derive(Default)]
+struct Known {
+    adopted: HashMap<JournalId, Adopted>,
+    failed: HashMap<JournalId, Instant>,
+}
+
+impl Known {
+    fn may_try(&self, id: JournalId) -> bool {
+        let has_rested = self.failed.get(&id).is_none_or(|at| at.elapsed() >= RETRY);
+        has_rested && !self.adopted.contains_key(&id)
+    }
+
+    fn failed(&mut self, id: JournalId) {
+        self.failed.insert(id, Instant::now());
+    }
+}
+
+fn remove(journal: DeadJournal) {
+    let id = journal.id();
+    if let Err(error) = journal.remove() {
+        tracing::warn!(journal.id = %id, error = %anyhow::Error::new(error), "a recorded journal cannot be removed");
     }
 }

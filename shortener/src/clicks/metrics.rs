@@ -19,6 +19,7 @@ pub struct ClickMetrics {
     pub lost: IntCounter,
     recorded: IntCounter,
     pub refused: IntCounter,
+    pub failures: IntCounter,
     pub unreadable: IntCounter,
     pub damaged: IntCounter,
     /// The part of `damaged` that the own journal has told of.
@@ -59,9 +60,13 @@ impl ClickMetrics {
                 "shortener_clicks_refused_total",
                 "Clicks that the database refused, set aside in refused-clicks.jsonl.",
             )?,
+            failures: counter(
+                "shortener_recorder_failures_total",
+                "Batches of clicks that could not be committed, and were tried again.",
+            )?,
             unreadable: counter(
                 "shortener_clicks_unreadable_total",
-                "Journal records that this version does not understand.",
+                "Journal records that this version does not understand, set aside in refused-clicks.jsonl.",
             )?,
             damaged: counter(
                 "shortener_journal_damaged_total",

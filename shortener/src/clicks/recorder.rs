@@ -27,8 +27,14 @@ const MAX_BATCH: usize = 4_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// A transaction that takes longer has lost its connection without being told.
-const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+/// A transaction that takes longer has lost its connection without being told, or has too much to do.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A failure that goes on is told this often.
+const REMINDER: Duration = Duration::from_mins(1);
+
+/// Failures in a row after which a journal that is not one's own is left for later.
+const MAX_FAILURES: u32 = 10;
 
 /// Records one journal.
 #[derive(Debug)]
@@ -44,6 +50,10 @@ pub struct Recorder {
     /// Halved when the database refuses a batch, until the one bad record is alone.
     batch_limit: usize,
     pause: Duration,
+    /// Whether there has never been a record, here or in the database.
+    is_empty: bool,
+    /// The failure that was told last, and when.
+    told: Option<(String, Instant)>,
 }
 
 struct Tools {
@@ -83,7 +93,7 @@ struct Batch {
     records: usize,
     /// The last record read, to set aside if it alone is refused.
     last: Vec<u8>,
-    unreadable: u64,
+    unreadable: Vec<Vec<u8>>,
 }
 
 impl Recorder {
@@ -107,14 +117,25 @@ impl Recorder {
             recorded: None,
             batch_limit: MAX_BATCH,
             pause: FIRST_PAUSE,
+            is_empty: true,
+            told: None,
         }
     }
 
-    /// Records until the end of the journal, however long the database is away meanwhile. Returns where the end was.
+    /// Records until the end of the journal, and tells where that is. Gives up if the database stays away.
     pub async fn drain(&mut self) -> anyhow::Result<Position> {
+        let mut failures = 0;
         loop {
-            if let Turn::AtEnd(position) = self.turn_or_pause().await? {
-                return Ok(position);
+            match self.turn().await {
+                Ok(Turn::AtEnd(position)) => return Ok(position),
+                Ok(Turn::Recorded(_)) => failures = 0,
+                Err(error) => {
+                    failures += 1;
+                    if failures == MAX_FAILURES {
+                        return Err(error);
+                    }
+                    self.pause_after(&error).await?;
+                }
             }
         }
     }
@@ -122,32 +143,47 @@ impl Recorder {
     /// One turn; if the database is away, a pause instead, after which the position is asked for anew.
     pub async fn turn_or_pause(&mut self) -> anyhow::Result<Turn> {
         loop {
-            let error = match tokio::time::timeout(TURN_TIMEOUT, self.turn()).await {
-                Ok(Ok(turn)) => {
-                    if self.pause > FIRST_PAUSE {
+            match self.turn().await {
+                Ok(turn) => {
+                    if self.told.take().is_some() {
                         tracing::info!(journal.id = self.origin.journal, "recording clicks again");
                     }
                     self.pause = FIRST_PAUSE;
                     return Ok(turn);
                 }
-                Ok(Err(error)) => error.context("clicks could not be recorded"),
-                Err(_) => anyhow::anyhow!("the database did not answer"),
-            };
-            if self.tools.is_none() {
-                // The blocking thread was cut off with the reader; there is no way to go on.
-                return Err(error);
+                Err(error) => self.pause_after(&error).await?,
             }
-            self.recorded = None;
-            if self.pause == FIRST_PAUSE {
-                tracing::warn!(
-                    journal.id = self.origin.journal,
-                    error = format!("{error:#}"),
-                    "clicks stay in the journal until they can be recorded"
-                );
-            }
-            tokio::time::sleep(self.pause).await;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    async fn pause_after(&mut self, error: &anyhow::Error) -> anyhow::Result<()> {
+        self.metrics.failures.inc();
+        anyhow::ensure!(
+            self.tools.is_some(),
+            "the reader of the journal is lost: {error:#}"
+        );
+        self.recorded = None;
+        let reason = format!("{error:#}");
+        let is_news = self
+            .told
+            .as_ref()
+            .is_none_or(|(told, at)| *told != reason || at.elapsed() >= REMINDER);
+        if is_news {
+            tracing::warn!(
+                journal.id = self.origin.journal,
+                error = reason,
+                "clicks stay in the journal until they can be recorded"
+            );
+            self.told = Some((reason, Instant::now()));
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+
+    /// Whether the journal has never held a record, as far as is known.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Asks the database at the next turn how far it has got.
@@ -172,8 +208,15 @@ impl Recorder {
         if batch.to == from {
             return Ok(Turn::AtEnd(from));
         }
+        self.is_empty &= batch.records == 0;
+        self.set_unreadable_aside(&batch)?;
         let started = Instant::now();
-        match self.record(&batch).await {
+        let recorded = tokio::time::timeout(RECORD_TIMEOUT, self.record(&batch)).await;
+        let Ok(recorded) = recorded else {
+            self.batch_limit = (batch.records / 2).max(1);
+            anyhow::bail!("the database did not take a batch in time");
+        };
+        match recorded {
             Ok(true) => {}
             Ok(false) => anyhow::bail!("the journal's position was moved by somebody else"),
             Err(error) if failure::is_refusal(&error) => {
@@ -182,10 +225,19 @@ impl Recorder {
             Err(error) => return Err(error.into()),
         }
         self.metrics.note_batch(batch.rows.len(), started.elapsed());
-        self.metrics.unreadable.inc_by(batch.unreadable);
         self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH);
         self.recorded = Some(batch.to);
         Ok(Turn::Recorded(batch.to))
+    }
+
+    /// What this version does not understand may be a newer one's: it is kept.
+    fn set_unreadable_aside(&self, batch: &Batch) -> anyhow::Result<()> {
+        for record in &batch.unreadable {
+            self.refused
+                .set_aside(record, "written by another version")?;
+            self.metrics.unreadable.inc();
+        }
+        Ok(())
     }
 
     /// Where the database says that recording goes on.
@@ -195,6 +247,7 @@ impl Recorder {
             store::register(&self.db, &self.origin, Timestamp::now()).await?;
         }
         let position = known.unwrap_or(Position::START);
+        self.is_empty &= position == Position::START;
         self.recorded = Some(position);
         Ok(position)
     }
@@ -274,10 +327,16 @@ fn collect(tools: &mut Tools, from: Position, limit: usize) -> anyhow::Result<Ba
         to: from,
         records: 0,
         last: Vec::new(),
-        unreadable: 0,
+        unreadable: Vec::new(),
     };
     while batch.records < limit {
-        let Some(record) = reader.read().context("could not read the journal")? else {
+        let record = match reader.read() {
+            Ok(record) => record,
+            // What was read before is recorded first.
+            Err(_) if batch.records > 0 => break,
+            Err(error) => return Err(error).context("could not read the journal"),
+        };
+        let Some(record) = record else {
             // What was skipped as damaged is behind us as well.
             batch.to = reader.position();
             break;
@@ -286,7 +345,7 @@ fn collect(tools: &mut Tools, from: Position, limit: usize) -> anyhow::Result<Ba
         batch.to = record.after;
         match interpreter.row(record.bytes) {
             Ok(row) => batch.rows.push(row),
-            Err(_) => batch.unreadable += 1,
+            Err(_) => batch.unreadable.push(record.bytes.to_vec()),
         }
         if limit == 1 {
             batch.last = record.bytes.to_vec();

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
@@ -39,6 +40,8 @@ impl RefusedClicks {
                 OpenOptions::new()
                     .create(true)
                     .append(true)
+                    // It tells who visited what.
+                    .mode(0o600)
                     .open(&self.path)
                     .with_context(|| format!("could not open {}", self.path.display()))?,
             ),

@@ -13,34 +13,41 @@ const INTERVAL: Duration = Duration::from_hours(1);
 /// This month and those after it for which there is a partition already.
 const MONTHS_AHEAD: u32 = 2;
 
-/// Tends to the partitions until `stop`.
+/// Drops what is too old until `stop`, and makes partitions for what is to come. `retention_days` of 0 keeps everything.
 pub async fn keep(db: Db, retention_days: u64, stop: CancellationToken) -> anyhow::Result<()> {
     loop {
+        let today = Timestamp::now().utc().date_naive();
+        let oldest = today.checked_sub_days(Days::new(retention_days));
+        let round = async {
+            if let Some(oldest) = oldest.filter(|_| retention_days > 0)
+                && let Err(error) = store::drop_clicks_before(&db, oldest).await
+            {
+                tracing::warn!(%error, "old clicks could not be dropped; trying again in an hour");
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = round => {}
+        }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(INTERVAL) => {}
         }
-        if let Err(error) = tend(&db, retention_days, Timestamp::now()).await {
-            tracing::warn!(%error, "the partitions of clicks could not be tended to; trying again in an hour");
-        }
+        make_partitions(&db, Timestamp::now()).await;
     }
 }
 
-/// Makes what will be needed and drops what is too old; `retention_days` of 0 keeps everything.
-pub async fn tend(db: &Db, retention_days: u64, now: Timestamp) -> sqlx::Result<()> {
-    let today = now.utc().date_naive();
-    let this_month = first_of_month(today);
+/// Makes the partitions of this month and the next ones. Where that fails, the default partition takes the clicks.
+pub async fn make_partitions(db: &Db, now: Timestamp) {
+    let this_month = first_of_month(now.utc().date_naive());
     for ahead in 0..=MONTHS_AHEAD {
-        if let Some(month) = this_month.checked_add_months(Months::new(ahead)) {
-            store::make_partition(db, month).await?;
+        let Some(month) = this_month.checked_add_months(Months::new(ahead)) else {
+            continue;
+        };
+        if let Err(error) = store::make_partition(db, month).await {
+            tracing::warn!(%error, %month, "a partition for clicks could not be made; they go to the default one");
         }
     }
-    if retention_days > 0
-        && let Some(oldest) = today.checked_sub_days(Days::new(retention_days))
-    {
-        store::drop_clicks_before(db, oldest).await?;
-    }
-    Ok(())
 }
 
 /// The first day of the month that `day` is in.

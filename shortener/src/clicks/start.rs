@@ -1,6 +1,8 @@
 //! Sets up everything that takes clicks to the database, and ends it in the right order.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use anyhow::Context as _;
 use sqlx::PgPool;
@@ -8,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Clicks, NotDrained,
+    Clicks, NotDrained, PATIENCE,
     adoption::{self, Adoption},
     country::Countries,
     drained,
@@ -25,9 +27,12 @@ use super::{
 use crate::{
     config::ClicksConfig,
     database::{Db, timestamp::Timestamp},
-    replicas::{self, Asker, Replicas},
+    replicas::{self, Asker, LEASE, Replicas},
     shutdown::Tasks,
 };
+
+/// How long the first connection that listens may take.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is given to start with.
 #[derive(Debug)]
@@ -46,7 +51,6 @@ pub struct Recording {
     pub clicks: Arc<Clicks>,
     journal: Arc<Journal>,
     recorded: watch::Receiver<Position>,
-    replicas: Option<Arc<Replicas>>,
     db: Db,
     stop: CancellationToken,
 }
@@ -61,13 +65,14 @@ impl Recording {
             .map(Countries::open)
             .transpose()?;
         let db = given.db.clone();
-        let salts = prepare(&db, config).await?;
+        let salts = prepare(&db).await?;
 
         let wake = Arc::new(Notify::new());
         let directory = JournalDirectory::open(given.data_dir.join("journal"))?;
         let waker = Arc::clone(&wake);
         let journal = Arc::new(directory.create(options(config), move || waker.notify_one())?);
-        let replicas = join(&db).await?;
+        let replicas = db.background().zip(db.lease());
+        let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
         let stop = CancellationToken::new();
         let start = Start {
             tasks,
@@ -89,7 +94,7 @@ impl Recording {
         };
         let recorded = start.record(wake).await?;
         start.adopt(directory);
-        let asker = start.ask_and_answer(&recorded);
+        let asker = start.ask_and_answer(&recorded).await?;
         start.keep(&recorded, &salts);
 
         let clicks = Arc::new(Clicks {
@@ -103,16 +108,27 @@ impl Recording {
             clicks,
             journal: start.journal,
             recorded,
-            replicas: start.replicas,
             db,
             stop,
         })
     }
 
-    /// Records what is left and closes the journal. To be called when no request is under way any more. What cannot be
-    /// recorded stays on the disk, for the next process to adopt.
-    pub async fn finish(self) {
-        if drained(&self.journal, &self.recorded).await {
+    /// Records what is left and closes the journal, for as long as that makes progress, and at most `patience`. To be called
+    /// when no request is under way any more. What cannot be recorded stays on the disk, for the next process to adopt.
+    pub async fn finish(self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let mut before = None;
+        let is_drained = loop {
+            if drained(&self.journal, &self.recorded).await {
+                break true;
+            }
+            let now = *self.recorded.borrow();
+            if before == Some(now) || Instant::now() >= deadline {
+                break false;
+            }
+            before = Some(now);
+        };
+        if is_drained {
             if let Err(error) = self.close().await {
                 let error = format!("{error:#}");
                 tracing::warn!(
@@ -125,47 +141,29 @@ impl Recording {
                 "some clicks could not be recorded in time; they stay in the journal, and the next process records them"
             );
         }
-        if let Some(replicas) = &self.replicas
-            && let Err(error) = replicas.leave().await
-        {
-            tracing::warn!(%error, "the lease could not be given back; it lapses by itself");
-        }
         self.stop.cancel();
     }
 
     async fn close(&self) -> anyhow::Result<()> {
         let end = *self.recorded.borrow();
-        store::close(&self.db, &self.journal.id().to_string(), Timestamp::now()).await?;
+        // The journal first: it takes no more clicks then.
         self.journal.close(end)?;
+        let id = self.journal.id().to_string();
+        tokio::time::timeout(PATIENCE, store::close(&self.db, &id, Timestamp::now())).await??;
         Ok(())
     }
 }
 
 /// What has to be there before the first click.
-async fn prepare(db: &Db, config: &ClicksConfig) -> anyhow::Result<Arc<Salts>> {
+async fn prepare(db: &Db) -> anyhow::Result<Arc<Salts>> {
     let now = Timestamp::now();
-    retention::tend(db, config.click_retention_days, now)
-        .await
-        .context("could not make room for clicks")?;
+    retention::make_partitions(db, now).await;
     let salts = Arc::new(Salts::default());
     salts
         .refresh(db, now)
         .await
         .context("could not fetch the day's visitor salt")?;
     Ok(salts)
-}
-
-/// Makes this process known to the others that share a Postgres.
-async fn join(db: &Db) -> anyhow::Result<Option<Arc<Replicas>>> {
-    let Some(pool) = db.background() else {
-        return Ok(None);
-    };
-    let replicas = Replicas::new(pool);
-    replicas
-        .join()
-        .await
-        .context("could not make this replica known")?;
-    Ok(Some(Arc::new(replicas)))
 }
 
 /// The workers being started.
@@ -225,26 +223,41 @@ impl Start<'_> {
     }
 
     /// Asks the other replicas to record, and does so when they ask.
-    fn ask_and_answer(&self, recorded: &watch::Receiver<Position>) -> Asker<NotDrained> {
+    async fn ask_and_answer(
+        &self,
+        recorded: &watch::Receiver<Position>,
+    ) -> anyhow::Result<Asker<NotDrained>> {
         let (asker, asking) = Asker::new(
             barrier(&self.journal, recorded, self.replicas.clone()),
             self.stop.clone(),
         );
         self.spawn("barrier", asking);
         let session: Option<PgPool> = self.given.db.session();
-        if let (Some(replicas), Some(session)) = (&self.replicas, session) {
-            let lease = replicas::keep_lease(Arc::clone(replicas), self.stop.clone());
-            self.spawn("lease", lease);
-            let (journal, recorded) = (Arc::clone(&self.journal), recorded.clone());
-            let drain = move || {
-                let (journal, recorded) = (Arc::clone(&journal), recorded.clone());
-                async move { drained(&journal, &recorded).await }
-            };
-            let (tasks, stop) = (self.tasks.clone(), self.stop.clone());
-            let listening = replicas::listen(Arc::clone(replicas), session, tasks, stop, drain);
-            self.spawn("listener", listening);
-        }
-        asker
+        let (Some(replicas), Some(session)) = (&self.replicas, session) else {
+            return Ok(asker);
+        };
+        let (journal, recorded) = (Arc::clone(&self.journal), recorded.clone());
+        let drain = move || {
+            let (journal, recorded) = (Arc::clone(&journal), recorded.clone());
+            async move { drained(&journal, &recorded).await }
+        };
+        let (hearing, mut heard) = watch::channel(false);
+        let (tasks, stop) = (self.tasks.clone(), self.stop.clone());
+        let listening =
+            replicas::listen(Arc::clone(replicas), session, tasks, stop, drain, hearing);
+        self.spawn("listener", listening);
+        // First to hear, then to be known: a question to one who does not hear costs everybody a wait.
+        let listens = heard.wait_for(|is_heard| *is_heard);
+        tokio::time::timeout(START_PATIENCE, listens)
+            .await
+            .context("could not listen for notifications of Postgres; behind a pooler, set DATABASE_SESSION_URL")??;
+        replicas
+            .join()
+            .await
+            .context("could not make this replica known")?;
+        let lease = replicas::keep_lease(Arc::clone(replicas), self.stop.clone());
+        self.spawn("lease", lease);
+        Ok(asker)
     }
 
     /// Keeps the disk, the salts and the partitions in order.
@@ -290,7 +303,10 @@ fn barrier(
                     None => Ok(()),
                 }
             };
-            tokio::try_join!(here, elsewhere).map(drop)
+            let everywhere = async { tokio::try_join!(here, elsewhere).map(drop) };
+            // Nobody who waits may be held up for ever by a question that got lost with its connection.
+            let answered = tokio::time::timeout(PATIENCE + LEASE, everywhere).await;
+            answered.unwrap_or(Err(NotDrained::Here))
         })
     }
 }

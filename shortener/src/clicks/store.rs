@@ -36,7 +36,7 @@ pub async fn register(db: &Db, origin: &Origin, now: Timestamp) -> sqlx::Result<
     either!(tx.conn(), conn => {
         sqlx::query(
             "insert into journal (id, replica_id, place, position, opened_at) values ($1, $2, $3, 0, $4)
-             on conflict (id) do update set replica_id = excluded.replica_id",
+             on conflict (id) do update set replica_id = excluded.replica_id, closed_at = null",
         )
         .bind(&origin.journal)
         .bind(&origin.replica)
@@ -189,7 +189,13 @@ async fn insert_clicks_sqlite(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()
                 .push_bind(row.campaign.content.as_deref());
         },
     );
-    query.build().execute(conn).await.map(drop)
+    // As many texts as there are batch sizes: not worth keeping.
+    query
+        .build()
+        .persistent(false)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// The roll-ups of `keys`, which are in order, locked until the transaction ends. Those that are not there yet are made,
@@ -274,7 +280,7 @@ pub async fn write_days(tx: &mut Tx, days: BTreeMap<DayKey, DayColumns>) -> sqlx
                         .push_bind(rollup.as_slice())
                         .push_bind(visitors.as_slice());
                 });
-                query.build().execute(&mut *conn).await?;
+                query.build().persistent(false).execute(&mut *conn).await?;
             }
         }
     }
@@ -349,9 +355,11 @@ pub async fn make_partition(db: &Db, month: NaiveDate) -> sqlx::Result<()> {
         if exists {
             return Ok(());
         }
-        // Two replicas must not make the same one; nor may this wait long behind others, while others wait behind it.
+        // Two replicas must not make the same one, and nobody may wait long behind them. The parent first, as whoever writes.
         sqlx::raw_sql(
-            "set local lock_timeout = '5s'; lock table click_default in access exclusive mode",
+            "set local lock_timeout = '2s';
+             lock table only click in share update exclusive mode;
+             lock table click_default in access exclusive mode",
         )
         .execute(&mut *conn)
         .await?;
@@ -364,47 +372,73 @@ pub async fn make_partition(db: &Db, month: NaiveDate) -> sqlx::Result<()> {
     tx.commit().await
 }
 
-/// Drops the clicks before `oldest`: whole months on Postgres, a slice at a time on SQLite.
+/// Drops the clicks before `oldest`: whole months on Postgres, and a slice at a time what is in none and on SQLite.
 pub async fn drop_clicks_before(db: &Db, oldest: NaiveDate) -> sqlx::Result<()> {
-    match db.writer() {
-        Either::Postgres(pool) => {
-            let partitions: Vec<String> = sqlx::query_scalar(
-                "select relid::regclass::text from pg_partition_tree('click') where isleaf",
-            )
-            .fetch_all(pool)
-            .await?;
-            // A month may go when the one after it began before the oldest day to keep.
-            let first_kept = partition_name(super::retention::first_of_month(oldest));
-            for name in partitions {
-                let is_month = name.len() == first_kept.len() && name.starts_with("click_2");
-                if is_month && name < first_kept {
-                    tracing::info!(
-                        partition = name,
-                        "dropping clicks that are older than the retention"
-                    );
-                    sqlx::raw_sql(AssertSqlSafe(format!("drop table if exists {name}")))
-                        .execute(pool)
-                        .await?;
-                }
+    if let Either::Postgres(pool) = db.writer() {
+        let partitions: Vec<String> = sqlx::query_scalar(
+            "select relid::regclass::text from pg_partition_tree('click') where isleaf",
+        )
+        .fetch_all(pool)
+        .await?;
+        // A month may go when the one after it began before the oldest day to keep.
+        let first_kept = partition_name(super::retention::first_of_month(oldest));
+        for name in partitions {
+            let is_month = name.len() == first_kept.len() && name.starts_with("click_2");
+            if is_month && name < first_kept {
+                drop_partition(db, &name).await?;
             }
         }
-        Either::Sqlite(pool) => loop {
-            // Ids grow with time, so the oldest come first.
-            let deleted = sqlx::query(
-                "delete from click where id in (
-                     select id from (select id, occurred_at from click order by id limit 1000) as oldest
-                     where occurred_at < $1
-                 )",
-            )
-            .bind(Timestamp::from(oldest.and_time(chrono::NaiveTime::MIN).and_utc()))
-            .execute(pool)
-            .await?
-            .rows_affected();
-            if deleted < 1000 {
-                break;
-            }
-        },
     }
+    let before = Timestamp::from(oldest.and_time(chrono::NaiveTime::MIN).and_utc());
+    loop {
+        let deleted = match db.writer() {
+            Either::Postgres(pool) => {
+                sqlx::query(
+                    "delete from click_default where ctid = any(array(
+                         select ctid from click_default where occurred_at < $1 limit 1000
+                     ))",
+                )
+                .bind(before)
+                .execute(pool)
+                .await?
+                .rows_affected()
+            }
+            // Ids grow with time, so the oldest come first.
+            Either::Sqlite(pool) => {
+                sqlx::query(
+                    "delete from click where id in (
+                         select id from (select id, occurred_at from click order by id limit 1000) as oldest
+                         where occurred_at < $1
+                     )",
+                )
+                .bind(before)
+                .execute(pool)
+                .await?
+                .rows_affected()
+            }
+        };
+        if deleted < 1000 {
+            return Ok(());
+        }
+    }
+}
+
+/// Drops a month, unless others use it for long: then a later try does.
+async fn drop_partition(db: &Db, name: &str) -> sqlx::Result<()> {
+    let mut tx = db.begin_background().await?;
+    if let Either::Postgres(conn) = tx.conn() {
+        sqlx::raw_sql("set local lock_timeout = '2s'")
+            .execute(&mut *conn)
+            .await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("drop table if exists {name}")))
+            .execute(conn)
+            .await?;
+    }
+    tx.commit().await?;
+    tracing::info!(
+        partition = name,
+        "dropped clicks that are older than the retention"
+    );
     Ok(())
 }
 

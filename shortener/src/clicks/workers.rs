@@ -20,7 +20,7 @@ use crate::replicas::Replicas;
 const MAINTENANCE: Duration = Duration::from_secs(1);
 
 /// How often an idle recorder asks the database whether it still has what was recorded: a fail-over may have gone back.
-const RECHECK: Duration = Duration::from_secs(5);
+const RECHECK: Duration = Duration::from_secs(1);
 
 /// Records as soon as there is something to record, and tells up to where it has.
 pub(super) async fn record(

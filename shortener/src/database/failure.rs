@@ -47,6 +47,7 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
+        | sqlx::Error::BeginFailed
         | sqlx::Error::WorkerCrashed
         // A connection cut in the middle of a message reads as nonsense.
         | sqlx::Error::Protocol(_) => true,
@@ -66,10 +67,12 @@ fn is_outage_code(code: &str) -> bool {
         return matches!(
             code,
             "25006" // read-only transaction: a fail-over is under way
+                | "25P03" | "25P04" // the transaction was idle, or under way, for too long
                 | "40001" // serialization failure
                 | "40P01" // deadlock
                 | "55P03" // lock not available
                 | "57014" // statement timeout
+                | "58030" // the server's disk
                 | "57P01" | "57P02" | "57P03" | "57P05" // shutting down, starting up
         ) || code.starts_with("08") // connection
             || code.starts_with("53"); // out of disk, memory or connections

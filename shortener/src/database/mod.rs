@@ -5,12 +5,14 @@
 
 pub mod copy;
 pub mod failure;
+mod guarded;
 pub mod migrate;
 pub mod open;
 pub mod timestamp;
 
 use std::{fs::File, sync::Arc};
 
+use guarded::Guarded;
 use sqlx::{
     Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
     Transaction,
@@ -51,6 +53,8 @@ pub struct Db {
 pub struct PgPools {
     requests: PgPool,
     background: PgPool,
+    /// One connection that nothing else may hold up: a lease must not lapse because others are busy.
+    lease: PgPool,
     /// One connection, which keeps its session.
     session: PgPool,
 }
@@ -84,7 +88,9 @@ impl Db {
     /// Starts a transaction that may write. It is rolled back unless committed.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         Ok(Tx(match &self.pools {
-            Either::Postgres(pools) => Either::Postgres(pools.requests.begin().await?),
+            Either::Postgres(pools) => {
+                Either::Postgres(PgTx::Request(pools.requests.begin().await?))
+            }
             // Immediate: a transaction that turned writer half way could fail as busy.
             Either::Sqlite(pools) => {
                 Either::Sqlite(pools.writer.begin_with("begin immediate").await?)
@@ -95,7 +101,12 @@ impl Db {
     /// Starts a transaction for work that no request waits for.
     pub async fn begin_background(&self) -> sqlx::Result<Tx> {
         match &self.pools {
-            Either::Postgres(pools) => Ok(Tx(Either::Postgres(pools.background.begin().await?))),
+            Either::Postgres(pools) => {
+                let conn = pools.background.acquire().await?;
+                Ok(Tx(Either::Postgres(PgTx::Background(
+                    Guarded::begin(conn).await?,
+                ))))
+            }
             Either::Sqlite(_) => self.begin().await,
         }
     }
@@ -104,6 +115,14 @@ impl Db {
     pub fn background(&self) -> Option<PgPool> {
         match &self.pools {
             Either::Postgres(pools) => Some(pools.background.clone()),
+            Either::Sqlite(_) => None,
+        }
+    }
+
+    /// Postgres only: the connection for leases.
+    pub fn lease(&self) -> Option<PgPool> {
+        match &self.pools {
+            Either::Postgres(pools) => Some(pools.lease.clone()),
             Either::Sqlite(_) => None,
         }
     }
@@ -126,6 +145,7 @@ impl Db {
         match &self.pools {
             Either::Postgres(pools) => {
                 pools.session.close().await;
+                pools.lease.close().await;
                 pools.background.close().await;
                 pools.requests.close().await;
             }
@@ -139,12 +159,19 @@ impl Db {
 
 /// A transaction on either database.
 #[derive(Debug)]
-pub struct Tx(Either<Transaction<'static, Postgres>, Transaction<'static, Sqlite>>);
+pub struct Tx(Either<PgTx, Transaction<'static, Sqlite>>);
+
+#[derive(Debug)]
+enum PgTx {
+    Request(Transaction<'static, Postgres>),
+    Background(Guarded),
+}
 
 impl Tx {
     pub fn conn(&mut self) -> Conn<'_> {
         match &mut self.0 {
-            Either::Postgres(tx) => Either::Postgres(&mut *tx),
+            Either::Postgres(PgTx::Request(tx)) => Either::Postgres(&mut *tx),
+            Either::Postgres(PgTx::Background(guarded)) => Either::Postgres(guarded.conn()),
             Either::Sqlite(tx) => Either::Sqlite(&mut *tx),
         }
     }
@@ -152,6 +179,10 @@ impl Tx {
     /// Waits until no other transaction holds this lock, and holds it until the end. On SQLite there is one writer anyway.
     pub async fn lock_bulk_loads(&mut self) -> sqlx::Result<()> {
         if let Either::Postgres(conn) = self.conn() {
+            // A load may wait for another one for as long as that takes.
+            sqlx::query("set local statement_timeout = 0")
+                .execute(&mut *conn)
+                .await?;
             sqlx::query("select pg_advisory_xact_lock($1)")
                 .bind(BULK_LOAD_LOCK)
                 .execute(conn)
@@ -178,6 +209,10 @@ impl Tx {
     }
 
     pub async fn commit(self) -> sqlx::Result<()> {
-        either!(self.0, tx => tx.commit().await)
+        match self.0 {
+            Either::Postgres(PgTx::Request(tx)) => tx.commit().await,
+            Either::Postgres(PgTx::Background(guarded)) => guarded.commit().await,
+            Either::Sqlite(tx) => tx.commit().await,
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail};
 use sqlx::{
-    ConnectOptions as _,
+    ConnectOptions as _, Connection as _,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -23,8 +23,15 @@ use crate::config::{DatabaseConfig, Migrate};
 /// How long a request waits for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One records clicks, one keeps the lease, one is for all the rest.
-const BACKGROUND_CONNECTIONS: u32 = 3;
+/// One records clicks; the other is for all the rest.
+const BACKGROUND_CONNECTIONS: u32 = 2;
+
+/// How long a connection that is given back may take to show that it is fit for use.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What no request may exceed, so that those who ask for too much, or hang up, do not keep the connections of others.
+const REQUEST_LIMITS: &str =
+    "set statement_timeout = '10s'; set idle_in_transaction_session_timeout = '60s'";
 
 /// How long SQLite waits for another process, such as a backup, to release the file.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -124,22 +131,39 @@ async fn connect(
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let pool = |connections| {
-        PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-    };
+    // All but what has a pool of its own below.
+    let requests = config.database_max_connections - BACKGROUND_CONNECTIONS - 1;
+    let limited = pool(requests).after_connect(|conn, _| {
+        Box::pin(async move { sqlx::raw_sql(REQUEST_LIMITS).execute(conn).await.map(drop) })
+    });
     Ok(Db {
         pools: Either::Postgres(PgPools {
-            requests: pool(config.database_max_connections - BACKGROUND_CONNECTIONS)
-                .connect_lazy_with(options.clone()),
+            requests: limited.connect_lazy_with(options.clone()),
             background: pool(BACKGROUND_CONNECTIONS).connect_lazy_with(options.clone()),
+            lease: pool(1).connect_lazy_with(options.clone()),
             session: pool(1)
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .connect_lazy_with(session.clone()),
         }),
     })
+}
+
+/// A pool whose connections cannot be lost to a server that has stopped answering: without a limit, one that is given back
+/// would hold its place for as long as TCP has hope.
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_release(|conn, _| {
+            Box::pin(async move {
+                match tokio::time::timeout(RELEASE_TIMEOUT, conn.ping()).await {
+                    Ok(Ok(())) => Ok(true),
+                    Ok(Err(error)) => Err(error),
+                    Err(_) => Err(sqlx::Error::PoolTimedOut),
+                }
+            })
+        })
 }
 
 fn reason(error: &sqlx::Error) -> String {
@@ -173,6 +197,8 @@ async fn open_sqlite(path: &Path) -> anyhow::Result<Db> {
         // An answered write survives a power cut, as it does on Postgres.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // A salt that is forgotten must be gone from the file as well.
+        .pragma("secure_delete", "on")
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
         .log_statements(log::LevelFilter::Trace);
     let pool = || {

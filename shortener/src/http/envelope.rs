@@ -52,7 +52,15 @@ pub async fn wrap(
     request.extensions_mut().insert(ClientAddress(client));
 
     let span = tracing::error_span!("request", request.id = id.to_str().unwrap_or_default());
-    let answered = AssertUnwindSafe(next.run(request))
+    let handled = async {
+        match tokio::time::timeout(class.patience(), next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                ApiError::Unavailable(anyhow::anyhow!("the request took too long")).into_response()
+            }
+        }
+    };
+    let answered = AssertUnwindSafe(handled)
         .catch_unwind()
         .instrument(span.clone())
         .await;
@@ -79,7 +87,6 @@ pub async fn wrap(
             http.method = %method,
             http.path = path,
             http.status = status.as_u16(),
-            client.address = %client,
             duration_ms = duration.as_secs_f64() * 1e3,
             "request answered"
         );

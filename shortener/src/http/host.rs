@@ -30,8 +30,9 @@ impl Host {
         let port = url.port().or_else(|| is_80().then_some(80));
         let name = name.strip_suffix('.').unwrap_or(&name);
         // What was left by the dot may be read as something else: `2.` is a name, `2` an address.
-        let is_name =
-            !name.is_empty() && url::Host::parse(name).is_ok_and(|host| host.to_string() == name);
+        let is_name = !name.is_empty()
+            && !name.ends_with('.')
+            && url::Host::parse(name).is_ok_and(|host| host.to_string() == name);
         if !is_name {
             return Err(wrong());
         }
@@ -51,11 +52,6 @@ impl Host {
                 Some(own) => own == port,
                 None => port == 80 || port == 443,
             }
-    }
-
-    /// Whether the names agree, whatever the ports.
-    pub fn has_name_of(&self, other: &Self) -> bool {
-        self.name == other.name
     }
 
     /// Whether this is a name for the machine itself.

@@ -37,6 +37,7 @@ pub async fn serve(
     drain: Duration,
 ) {
     let graceful = GracefulShutdown::new();
+    let give_up = CancellationToken::new();
     loop {
         let (stream, peer) = tokio::select! {
             () = stop.cancelled() => break,
@@ -51,9 +52,13 @@ pub async fn serve(
         // An answer is one small packet: waiting to fill it only delays it.
         stream.set_nodelay(true).ok();
         let connection = graceful.watch(connection(stream, peer, router.clone()));
+        let give_up = give_up.clone();
         tasks.spawn(async move {
-            // Broken connections are the peer's business.
-            connection.await.ok();
+            tokio::select! {
+                // Broken connections are the peer's business.
+                _ = connection => {}
+                () = give_up.cancelled() => {}
+            }
         });
     }
     drop(listener);
@@ -66,6 +71,8 @@ pub async fn serve(
             "requests were still under way when the time to drain was over"
         );
     }
+    // Nothing may be answered, and so no click taken, after this.
+    give_up.cancel();
 }
 
 fn connection(

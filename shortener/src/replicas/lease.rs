@@ -1,34 +1,39 @@
 //! Keeps this process's lease.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{RENEWAL, Replicas, store};
+use super::{LEASE, RENEWAL, Replicas, store};
 
-/// Renews the lease until `stop`. A failure is the database's; the next renewal may work.
+/// Renews the lease until `stop`, and then gives it back, so that nobody waits for it to lapse. A failure is the database's;
+/// the next renewal may work.
 pub async fn keep_lease(replicas: Arc<Replicas>, stop: CancellationToken) -> anyhow::Result<()> {
     let mut renewal = tokio::time::interval(RENEWAL);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => break,
             _ = renewal.tick() => {}
         }
-        match store::renew_lease(&replicas.pool, &replicas.id).await {
-            Ok(live) => {
-                replicas.live.store(live, Ordering::Relaxed);
+        match replicas.join().await {
+            Ok(()) => {
                 if std::mem::take(&mut failing) {
                     tracing::info!("the lease is renewed again");
                 }
             }
-            Err(error) if !failing => {
-                failing = true;
-                tracing::warn!(%error, "the lease could not be renewed: other replicas will not wait for this one");
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "the lease could not be renewed: other replicas will not wait for this one");
+                }
             }
-            Err(_) => {}
         }
     }
+    let dropped = store::drop_lease(&replicas.lease, &replicas.id);
+    if !matches!(tokio::time::timeout(LEASE, dropped).await, Ok(Ok(()))) {
+        tracing::warn!("the lease could not be given back; it lapses by itself");
+    }
+    Ok(())
 }

@@ -16,8 +16,11 @@ mod store;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use sqlx::PgPool;
@@ -45,11 +48,14 @@ pub struct Replicas {
     /// Made anew at each start.
     id: String,
     pool: PgPool,
+    /// For the lease alone.
+    lease: PgPool,
+    renewed: Mutex<Option<Instant>>,
     /// Who has answered which question so far.
     answers: Mutex<HashMap<u64, HashSet<String>>>,
     answered: Notify,
     /// How many replicas held a lease at the last renewal.
-    live: std::sync::atomic::AtomicI64,
+    live: AtomicI64,
 }
 
 /// The others did not all answer.
@@ -63,10 +69,12 @@ pub enum AskError {
 
 impl Replicas {
     /// A process that nobody knows of yet.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: PgPool, lease: PgPool) -> Self {
         Self {
             id: format!("{:032x}", rand::random::<u128>()),
             pool,
+            lease,
+            renewed: Mutex::default(),
             answers: Mutex::default(),
             answered: Notify::new(),
             live: 0.into(),
@@ -79,17 +87,18 @@ impl Replicas {
 
     /// How many replicas there are, this one included.
     pub fn live(&self) -> i64 {
-        self.live.load(std::sync::atomic::Ordering::Relaxed)
+        self.live.load(Ordering::Relaxed)
     }
 
     /// Makes this process known, so that others ask it, too. To be called before the first click.
     pub async fn join(&self) -> sqlx::Result<()> {
-        store::renew_lease(&self.pool, &self.id).await.map(drop)
-    }
-
-    /// Lets go of the lease, so that nobody waits for it to lapse. To be called after the last click is recorded.
-    pub async fn leave(&self) -> sqlx::Result<()> {
-        store::drop_lease(&self.pool, &self.id).await
+        let renewal = store::renew_lease(&self.lease, &self.id);
+        let live = tokio::time::timeout(LEASE, renewal)
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        *self.lock_renewed() = Some(Instant::now());
+        self.live.store(live, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Has every other live replica record the clicks it holds now, and waits until they have.
@@ -102,6 +111,7 @@ impl Replicas {
     }
 
     async fn ask(&self, question: u64) -> Result<(), AskError> {
+        self.wait_for_the_others().await?;
         let mut awaited = store::ask(&self.pool, &self.id, question).await?;
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -118,9 +128,25 @@ impl Replicas {
                 if tokio::time::Instant::now() >= deadline {
                     return Err(AskError::Silent(awaited.len()));
                 }
-                awaited = store::still_live(&self.pool, &awaited).await?;
+                // Whoever was just connecting has not heard; whoever has lost its lease is waited for no longer.
+                let live = store::ask(&self.pool, &self.id, question).await?;
+                awaited.retain(|replica| live.contains(replica));
             }
         }
+    }
+
+    /// After a pause of the database, everybody's lease has lapsed at once: those that live renew theirs first.
+    async fn wait_for_the_others(&self) -> sqlx::Result<()> {
+        let renewed = *self.lock_renewed();
+        if renewed.is_none_or(|at| at.elapsed() >= LEASE) {
+            self.join().await?;
+            tokio::time::sleep(RENEWAL * 2).await;
+        }
+        Ok(())
+    }
+
+    fn lock_renewed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of an answer; one to a question that nobody waits for any more is forgotten.

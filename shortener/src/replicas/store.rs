@@ -14,7 +14,8 @@ pub(super) fn answers_to(replica: &str) -> String {
     format!("shortener_{replica}")
 }
 
-/// Renews this process's lease. Returns how many replicas hold one.
+/// Renews this process's lease, and lets its own listener hear that the line is alive. Returns how many replicas hold a
+/// lease.
 pub(super) async fn renew_lease(pool: &PgPool, id: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "with renewed as (
@@ -23,12 +24,16 @@ pub(super) async fn renew_lease(pool: &PgPool, id: &str) -> sqlx::Result<i64> {
              on conflict (id) do update set lease_until = excluded.lease_until
          ), cleared as (
              delete from replica where lease_until < clock_timestamp() - interval '1 hour'
+         ), beat as materialized (
+             select pg_notify($4, 'beat')
          )
-         select count(*) + 1 from replica where id <> $1 and lease_until > clock_timestamp()",
+         select (select count(*) from beat)
+             + (select count(*) from replica where id <> $1 and lease_until > clock_timestamp())",
     )
     .bind(id)
     .bind(LEASE.as_secs_f64())
     .bind(env!("CARGO_PKG_VERSION"))
+    .bind(answers_to(id))
     .fetch_one(pool)
     .await
 }
@@ -43,13 +48,16 @@ pub(super) async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {
 
 /// Puts a question to every replica. Returns the others, which will answer if they live.
 pub(super) async fn ask(pool: &PgPool, id: &str, question: u64) -> sqlx::Result<Vec<String>> {
+    // A lease further ahead than any can be was given by a clock that has been put right since.
     sqlx::query_scalar(
         "with asked as materialized (select pg_notify($1, $2))
-         select id from replica, asked where id <> $3 and lease_until > clock_timestamp()",
+         select id from replica, asked where id <> $3 and lease_until > clock_timestamp()
+         and lease_until <= clock_timestamp() + make_interval(secs => $4)",
     )
     .bind(QUESTIONS)
     .bind(format!("{question} {id}"))
     .bind(id)
+    .bind(LEASE.as_secs_f64())
     .fetch_all(pool)
     .await
 }
@@ -66,14 +74,4 @@ pub(super) async fn answer(
         .execute(pool)
         .await
         .map(drop)
-}
-
-/// Which of `replicas` still hold a lease.
-pub(super) async fn still_live(pool: &PgPool, replicas: &[String]) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(
-        "select id from replica where id = any($1) and lease_until > clock_timestamp()",
-    )
-    .bind(replicas)
-    .fetch_all(pool)
-    .await
 }

@@ -102,16 +102,20 @@ pub enum Moment {
 
 impl Moment {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let wrong = || {
+            Invalid::from(
+                "must be a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z",
+            )
+        };
         if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            return Ok(Self::Day(day));
+            let is_near = (1..=9_999).contains(&day.year());
+            return is_near.then_some(Self::Day(day)).ok_or_else(wrong);
         }
         // A plus sign that was not encoded arrives as a space.
         Timestamp::parse(text)
             .or_else(|| Timestamp::parse(&text.replacen(' ', "+", 1)))
             .map(Self::At)
-            .ok_or_else(|| {
-                "must be a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z".into()
-            })
+            .ok_or_else(wrong)
     }
 
     fn in_zone(self, zone: Tz) -> Timestamp {
@@ -186,7 +190,7 @@ impl Period {
     }
 
     /// The start of the bucket that `time` is in.
-    pub fn bucket_of(&self, time: Timestamp) -> DateTime<Tz> {
+    fn bucket_of(&self, time: Timestamp) -> DateTime<Tz> {
         let local = time.utc().with_timezone(&self.zone);
         let day = local.date_naive();
         match self.bucket {

@@ -1,7 +1,9 @@
 //! Adds up roll-ups to what is answered. Pure: no clock, no database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use chrono::DateTime;
+use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::Period;
@@ -64,15 +66,22 @@ pub struct Utm {
 pub fn summarise(period: &Period, days: &[(i64, Day)], top: usize) -> Summary {
     let mut total = Count::default();
     let mut visitors = 0;
-    let mut by_bucket: HashMap<i64, Count> = HashMap::new();
+    let mut series: Vec<(DateTime<Tz>, Count)> = period
+        .bucket_starts()
+        .into_iter()
+        .map(|start| (start, Count::default()))
+        .collect();
     let mut dimensions: BTreeMap<Dimension, Values> = BTreeMap::new();
     for (number, day) in days {
         for (slot, count) in day.slots(*number) {
             let Some(time) = slot.start().filter(|_| period.contains(slot)) else {
                 continue;
             };
-            let start = period.bucket_of(time).timestamp();
-            by_bucket.entry(start).or_default().add(count);
+            // By order, not by name of the hour: where clocks move by half an hour, hours are not where they were.
+            let after = series.partition_point(|(start, _)| *start <= time.utc());
+            if let Some((_, bucket)) = after.checked_sub(1).and_then(|last| series.get_mut(last)) {
+                bucket.add(count);
+            }
             total.add(count);
         }
         visitors += day.visitors;
@@ -94,7 +103,7 @@ pub fn summarise(period: &Period, days: &[(i64, Day)], top: usize) -> Summary {
         bots: total.machines,
         // An estimate may be a little above what it estimates.
         unique_visitors: visitors.min(total.people),
-        series: series(period, &by_bucket),
+        series: points(series),
         referrers: shares(Dimension::Referrer),
         countries: shares(Dimension::Country),
         browsers: shares(Dimension::Browser),
@@ -117,19 +126,13 @@ fn edge(period: &Period, slot: Slot) -> String {
 }
 
 /// A point for every bucket, those without clicks included.
-fn series(period: &Period, by_bucket: &HashMap<i64, Count>) -> Vec<Point> {
-    let starts = period.bucket_starts().into_iter();
-    starts
-        .map(|start| {
-            let count = by_bucket.get(&start.timestamp()).copied();
-            let count = count.unwrap_or_default();
-            Point {
-                start: start.to_rfc3339(),
-                clicks: count.people,
-                bots: count.machines,
-            }
-        })
-        .collect()
+fn points(series: Vec<(DateTime<Tz>, Count)>) -> Vec<Point> {
+    let point = |(start, count): (DateTime<Tz>, Count)| Point {
+        start: start.to_rfc3339(),
+        clicks: count.people,
+        bots: count.machines,
+    };
+    series.into_iter().map(point).collect()
 }
 
 fn shares(values: Values, top: usize) -> Vec<Share> {
@@ -234,6 +237,19 @@ mod tests {
             shares,
             [(Some("b.example"), 2), (Some("a.example"), 1), (None, 1)]
         );
+    }
+
+    #[test]
+    fn no_click_is_lost_where_clocks_move_by_half_an_hour() {
+        let days = days_of(&[
+            ("2026-04-04T13:10:00Z", "a.example", true),
+            ("2026-04-04T18:40:00Z", "a.example", true),
+        ]);
+        let zone = "Australia/Lord_Howe";
+        let period = period("2026-04-04", "2026-04-06", Bucket::Hour, zone);
+        let summary = summarise(&period, &days, 2);
+        let charted: u64 = summary.series.iter().map(|point| point.clicks).sum();
+        assert_eq!((charted, summary.clicks), (2, 2));
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl DeadJournal {
         Reader::new(self.dir.clone(), self.id, Until::Dead(self.end), from)
     }
 
+    /// Marks the journal as recorded to its end.
+    pub fn close(&self) -> Result<(), Error> {
+        directory::mark_closed(&self.dir)
+    }
+
     /// Removes the journal from the disk. What was not read is lost.
     pub fn remove(self) -> Result<(), Error> {
         directory::remove(&self.dir)

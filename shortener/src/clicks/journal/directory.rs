@@ -120,6 +120,17 @@ impl JournalDirectory {
     }
 }
 
+/// Marks the journal in `dir` as recorded to its end. When that was first done is kept.
+pub(super) fn mark_closed(dir: &Path) -> Result<(), Error> {
+    let marker = dir.join(CLOSED);
+    if !marker.exists() {
+        fs::File::create(&marker)
+            .and_then(|file| file.sync_all())
+            .map_err(while_doing("write", &marker))?;
+    }
+    sync_dir(dir)
+}
+
 /// Makes the names in `dir` survive a power cut.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), Error> {
     fs::File::open(dir)

@@ -38,7 +38,6 @@ mod writer;
 mod tests;
 
 use std::fmt;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -259,11 +258,7 @@ impl Journal {
         writer.closed = true;
         drop(writer);
 
-        let marker = self.dir.join(directory::CLOSED);
-        File::create(&marker)
-            .and_then(|file| file.sync_all())
-            .map_err(while_doing("write", &marker))?;
-        directory::sync_dir(&self.dir)
+        directory::mark_closed(&self.dir)
     }
 
     /// Goes on to the next segment, if there is room for one.
