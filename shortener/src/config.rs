@@ -5,6 +5,7 @@
 use std::{fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use ipnet::IpNet;
 
 use crate::{database::open::DatabaseUrl, http::host::Host};
@@ -18,6 +19,28 @@ pub struct Cli {
 
     #[command(flatten)]
     pub serve: Config,
+}
+
+impl Cli {
+    /// Reads the command line and the environment. A variable that is set to nothing counts as not set, which is what
+    /// `${NAME:-}` in a Compose file means.
+    pub fn read() -> Result<Self, clap::Error> {
+        let matches = without_empty_variables(Self::command()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            #[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+            let is_empty = arg
+                .get_env()
+                .and_then(std::env::var_os)
+                .is_some_and(|value| value.is_empty());
+            if is_empty { arg.env(None::<&str>) } else { arg }
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 #[derive(clap::Subcommand, Clone, Debug)]
@@ -48,7 +71,7 @@ pub struct Config {
     pub management_listen: SocketAddr,
 
     /// How long requests under way may take after SIGTERM, in seconds. A second signal ends them at once.
-    #[arg(long, env = "SHORTENER_DRAIN_SECONDS", default_value_t = 30)]
+    #[arg(long, env = "SHORTENER_DRAIN_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub drain_seconds: u64,
 
     #[command(flatten)]
@@ -76,7 +99,7 @@ pub struct AccessConfig {
 
     /// Host names that the service answers to, separated by commas, such as `go.example.com`. Links back to them are
     /// refused as loops.
-    #[arg(long, env = "SHORTENER_PUBLIC_HOSTS", value_delimiter = ',', value_parser = Host::parse)]
+    #[arg(long, env = "SHORTENER_PUBLIC_HOSTS", value_delimiter = ',', value_parser = parse_host)]
     pub public_hosts: Vec<Host>,
 
     /// Networks whose `X-Forwarded-For` and `Forwarded` headers are believed, separated by commas, such as `10.0.0.0/8`.
@@ -155,7 +178,7 @@ pub struct DatabaseConfig {
     pub database_max_connections: u32,
 
     /// How long to wait at the start for a database that is not up yet, in seconds.
-    #[arg(long, env = "SHORTENER_DATABASE_WAIT_SECONDS", default_value_t = 60)]
+    #[arg(long, env = "SHORTENER_DATABASE_WAIT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub database_wait_seconds: u64,
 
     /// Whether to bring the schema up to date at the start (`auto`), or to wait until `shortener migrate` has (`off`).
@@ -315,8 +338,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+fn parse_host(text: &str) -> Result<Host, String> {
+    Host::parse(text.trim())
+}
+
 /// A network in CIDR notation, or a single address.
 fn parse_network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .map_err(|_| "is no network such as 10.0.0.0/8".to_owned())

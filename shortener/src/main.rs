@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser as _, error::ErrorKind};
+use clap::error::ErrorKind;
 use shortener::{
     app,
     config::{Cli, Command, Config, MigrateConfig},
@@ -12,7 +12,7 @@ use shortener::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };

@@ -159,28 +159,22 @@ on_each_database! {
         assert_eq!(service.get(&format!("/users/{user}")).await.status, 200);
     }
 
-    async fn without_keys_the_public_hosts_are_names_of_this_machine(database: Database) {
+    async fn without_keys_a_public_host_opens_nothing(database: Database) {
         let service = Service::builder(&database)
             .arg("--auth=auto")
             .arg("--public-hosts=sho.rt")
             .start()
             .await;
 
-        assert_eq!(
-            ask(&service, "/users", None, ("host", "sho.rt"))
+        for header in [
+            ("host", "sho.rt"),
+            ("origin", "https://sho.rt"),
+            ("host", "sho.rt.evil.example"),
+        ] {
+            ask(&service, "/users", None, header)
                 .await
-                .status,
-            200
-        );
-        assert_eq!(
-            ask(&service, "/users", None, ("origin", "https://sho.rt"))
-                .await
-                .status,
-            200
-        );
-        ask(&service, "/users", None, ("host", "sho.rt.evil.example"))
-            .await
-            .assert_problem(403);
+                .assert_problem(403);
+        }
     }
 
     async fn without_keys_a_trusted_proxy_still_passes_strangers_on(database: Database) {
