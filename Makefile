@@ -41,7 +41,7 @@ lint: generated ## Check format, clippy, rustdoc, generated files, scripts and C
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	$(if $(GENERATED),git diff --exit-code -- $(GENERATED))
 	grep -rlE '^#(!.*bash$$|.shellcheck shell=bash$$)' scripts .ci | xargs shellcheck
-	actionlint
+	source scripts/settings.sh && actionlint
 
 .PHONY: generated
 generated: $(GENERATED) ## Rewrite the committed files that a program generates
