@@ -55,7 +55,7 @@ harness::on_each_postgres! {
     }
 
     async fn a_journal_that_nobody_can_see_is_missed_until_somebody_can(database: Database) {
-        let lost = Service::start(&database).await;
+        let lost = builder_in(&database, "lost").start().await;
         let urls = some_urls(&lost).await;
         let held = database.hold_recorders().await;
         let visitors = Visitors::come(&lost, &urls);
@@ -81,8 +81,7 @@ harness::on_each_postgres! {
         eventually::holds("it is missed", 2 * SOON, missed).await;
         assert_eq!(waiting.metric(ADOPTED).await, Some(0.0));
 
-        // With the folder of the dead one.
-        let _heir = Service::start(&database).await;
+        let _heir = builder_in(&database, "lost").start().await;
         let recorded = async || number_of_clicks(&database).await >= count.answered;
         eventually::holds("its heir records it", SOON, recorded).await;
         assert!(number_of_clicks(&database).await <= count.sent);

@@ -34,7 +34,9 @@ harness::on_each_database! {
         for round in 0..soak::rounds(1, 4) {
             let is_killed = round % 2 == 1;
             let builder = || Service::builder(&database).arg("--journal-max-bytes=1");
-            fill_and_drain(&database, builder, is_killed).await;
+            let lost_later = fill_and_drain(&database, builder, is_killed).await;
+            // Segments are given up once a second.
+            assert!(!is_killed || lost_later == 0, "a new journal has room of its own");
         }
     }
 }
@@ -51,15 +53,17 @@ async fn a_full_disk_loses_what_is_counted_and_nothing_else() {
             .env("SHORTENER_DATA_DIR", data_dir.to_str().unwrap())
             .env("SHORTENER_JOURNAL_MAX_BYTES", limit)
     };
+    // Whether there is room again depends on the disk: what is drained stays for ten minutes, in case of a fail-over.
     fill_and_drain(&database, builder, true).await;
 }
 
-/// Fills the journal while nothing can be recorded, lets it drain, and does the sum.
+/// Fills the journal while nothing can be recorded, lets it drain, and does the sum. Returns how many clicks were lost after
+/// that.
 async fn fill_and_drain<'a>(
     database: &Database,
     builder: impl Fn() -> ServiceBuilder<'a>,
     is_killed: bool,
-) {
+) -> usize {
     let mut service = builder().start().await;
     let urls = some_urls(&service).await;
     let before = number_of_clicks(database).await;
@@ -94,9 +98,7 @@ async fn fill_and_drain<'a>(
         kept + later - lost_later,
         "{answered} answered, {lost} lost"
     );
-    if is_killed {
-        assert_eq!(lost_later, 0, "there is room again");
-    }
+    lost_later
 }
 
 async fn count(service: &Service, metric: &str) -> usize {

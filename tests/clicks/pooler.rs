@@ -15,8 +15,11 @@ use crate::{
 
 const A_FEW: usize = 100;
 
-/// Fewer than the clients, so that sessions change hands.
-const CONNECTIONS: usize = 6;
+/// Fewer than two services have, so that sessions change hands after each transaction.
+const FEW_CONNECTIONS: usize = 6;
+
+/// As many as two services may open, and their heir.
+const ENOUGH_CONNECTIONS: usize = 60;
 
 /// A database, and a pooler in front of it.
 struct Pooled {
@@ -29,10 +32,19 @@ struct Pooled {
 impl Pooled {
     async fn fresh(backend: Backend, pooling: Pooling) -> Self {
         let addr = Cluster::shared(backend).await.addr();
-        let pooler = PgBouncer::start(addr, pooling, CONNECTIONS).await;
+        let connections = match pooling {
+            Pooling::Session => ENOUGH_CONNECTIONS,
+            Pooling::Transaction => FEW_CONNECTIONS,
+        };
+        let pooler = PgBouncer::start(addr, pooling, connections).await;
         let database = Database::fresh(backend).await;
         let direct = database.url();
         let through = direct.replace(&addr.to_string(), &pooler.addr().to_string());
+        // A statement that one session has prepared is not known to the next.
+        let through = match pooling {
+            Pooling::Session => through,
+            Pooling::Transaction => format!("{through}?statement-cache-capacity=0"),
+        };
         Self {
             database,
             pooler,

@@ -81,7 +81,8 @@ harness::on_each_postgres! {
 
     async fn a_killed_replica_is_waited_for_once(replicas: Replicas) {
         let Replicas { services: [one, other], urls, database } = replicas;
-        assert_eq!(one.metric("shortener_replicas").await, Some(2.0));
+        let both = async || one.metric("shortener_replicas").await == Some(2.0);
+        eventually::holds("they know each other", SOON, both).await;
         other.kill().await;
 
         follow_and_read(&one, &urls[0], 1).await;

@@ -25,7 +25,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 $as pgbouncer --quiet "$1/pgbouncer.ini" &
 read -r _
-kill -INT $!
+kill -TERM $!
 wait
 "#;
 
