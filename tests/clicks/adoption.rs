@@ -130,10 +130,6 @@ fn strew_garbage(journals: PathBuf) {
     write("22222222222222222222222222222222/lock", b"");
     write("33333333333333333333333333333333/lock/a-folder", b"");
     write("44444444444444444444444444444444/closed", b"");
-    write(
-        "55555555555555555555555555555555/00000001.seg/a-folder",
-        b"",
-    );
 }
 
 async fn start_in_shared(database: &Database) -> Service {

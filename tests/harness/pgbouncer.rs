@@ -14,6 +14,9 @@ use tokio::net::TcpStream;
 
 use crate::eventually;
 
+/// Debian has it among the programs of the system.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 const START: Duration = Duration::from_secs(10);
 
 /// It refuses to run as root. Ends with its input, whichever way the test does.
@@ -46,20 +49,46 @@ pub struct PgBouncer {
     _dir: TempDir,
 }
 
+impl Pooling {
+    /// The most eager that the installed version can do for clients that prepare statements: since 1.21 it knows which
+    /// session has prepared what, and before, nothing but whole sessions works.
+    pub fn best() -> Self {
+        let version = Command::new("pgbouncer")
+            .arg("--version")
+            .env("PATH", PATH)
+            .output()
+            .expect("the package `pgbouncer` is installed");
+        let version = String::from_utf8_lossy(&version.stdout).into_owned();
+        let mut numbers = version
+            .split(|letter: char| !letter.is_ascii_digit())
+            .filter_map(|number| number.parse::<u32>().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(major), Some(minor)) if (major, minor) >= (1, 21) => Self::Transaction,
+            (Some(_), Some(_)) => Self::Session,
+            _ => panic!("PgBouncer tells no version: {version:?}"),
+        }
+    }
+
+    /// As its configuration has it.
+    fn settings(self) -> &'static str {
+        match self {
+            Self::Session => "pool_mode = session",
+            Self::Transaction => "pool_mode = transaction\nmax_prepared_statements = 200",
+        }
+    }
+}
+
 impl PgBouncer {
     /// In front of every database of the Postgres at `upstream`, with `connections` to each.
     pub async fn start(upstream: SocketAddr, pooling: Pooling, connections: usize) -> Self {
         let dir = TempDir::with_prefix("pgbouncer-").expect("a temporary directory can be made");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         let addr = free_addr();
-        let pooling = match pooling {
-            Pooling::Session => "session",
-            Pooling::Transaction => "transaction",
-        };
+        let pooling = pooling.settings();
         let settings = format!(
             "[databases]\n* = host={} port={} user=postgres\n\
              [pgbouncer]\nlisten_addr = {}\nlisten_port = {}\nunix_socket_dir =\nauth_type = any\n\
-             pool_mode = {pooling}\ndefault_pool_size = {connections}\nmax_client_conn = 500\n\
+             {pooling}\ndefault_pool_size = {connections}\nmax_client_conn = 500\n\
              ignore_startup_parameters = extra_float_digits\n",
             upstream.ip(),
             upstream.port(),
@@ -71,10 +100,7 @@ impl PgBouncer {
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "pgbouncer"])
             .arg(dir.path())
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
+            .env("PATH", PATH)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
