@@ -102,6 +102,12 @@ fn of_family(parent: u32) -> anyhow::Result<Duration> {
     Ok(ticks(total))
 }
 
+/// User and system time of another process so far.
+pub(super) fn of_process(process: u32) -> anyhow::Result<Duration> {
+    let fields = stat(process).context("the process has no status")?;
+    Ok(ticks(fields[11] + fields[12]))
+}
+
 /// The parent of a process.
 pub(super) fn parent(process: u32) -> anyhow::Result<u32> {
     let fields = stat(process).context("the process has no status")?;

@@ -5,23 +5,30 @@
 //! the database tells; after a failure it is asked, and reading goes on from there. After a fail-over to a standby that
 //! lagged behind, it stands further back, and what the standby never got is recorded again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::{
+    collector::{Batch, Collector},
     journal::{Position, Reader},
     metrics::ClickMetrics,
     refused::RefusedClicks,
     rollup::OpenDay,
-    row::{ClickRow, Interpreter},
-    store::{self, DayKey},
+    row::Interpreter,
+    store::{self, ChangedDay, DayColumns, DayKey},
 };
 use crate::database::{Db, failure, timestamp::Timestamp};
 
-/// Enough to make the cost per batch small; few enough that a barrier does not wait long for one.
-const MAX_BATCH: usize = 4_000;
+/// How many clicks are recorded at once to begin with.
+const FIRST_BATCH: usize = 4_000;
+
+/// The more at once, the fewer roll-ups are written for them. Only a backlog makes batches this large, and then a barrier
+/// has to wait for all of it anyway.
+const MAX_BATCH: usize = 32_000;
+
+/// A batch that took less lets the next one be larger; one that took much longer, smaller.
+const GOOD_PACE: Duration = Duration::from_millis(500);
 
 /// Waits between tries while the database is away.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -37,24 +44,12 @@ pub struct Recorder {
     origin: Origin,
     metrics: Arc<ClickMetrics>,
     refused: Arc<RefusedClicks>,
-    // Moved to a blocking thread and back at each turn.
-    tools: Option<Tools>,
+    collector: Collector,
     /// Where the database says that the journal is recorded up to; `None` when that has to be asked.
     recorded: Option<Position>,
     /// Halved when the database refuses a batch, until the one bad record is alone.
     batch_limit: usize,
     pause: Duration,
-}
-
-struct Tools {
-    reader: Reader,
-    interpreter: Interpreter,
-}
-
-impl std::fmt::Debug for Tools {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tools")
-    }
 }
 
 /// Which journal is recorded, and by whom.
@@ -76,16 +71,6 @@ pub enum Turn {
     AtEnd(Position),
 }
 
-struct Batch {
-    rows: Vec<ClickRow>,
-    from: Position,
-    to: Position,
-    records: usize,
-    /// The last record read, to set aside if it alone is refused.
-    last: Vec<u8>,
-    unreadable: u64,
-}
-
 impl Recorder {
     pub fn new(
         db: Db,
@@ -95,17 +80,15 @@ impl Recorder {
         metrics: Arc<ClickMetrics>,
         refused: Arc<RefusedClicks>,
     ) -> Self {
+        let for_postgres = db.background().is_some();
         Self {
             db,
             origin,
             metrics,
             refused,
-            tools: Some(Tools {
-                reader,
-                interpreter,
-            }),
+            collector: Collector::new(reader, interpreter, for_postgres),
             recorded: None,
-            batch_limit: MAX_BATCH,
+            batch_limit: FIRST_BATCH,
             pause: FIRST_PAUSE,
         }
     }
@@ -131,10 +114,13 @@ impl Recorder {
                     return Ok(turn);
                 }
                 Ok(Err(error)) => error.context("clicks could not be recorded"),
-                Err(_) => anyhow::anyhow!("the database did not answer"),
+                Err(_) => {
+                    // It may be alive, and slow.
+                    self.batch_limit = (self.batch_limit / 2).max(1);
+                    anyhow::anyhow!("the database did not answer")
+                }
             };
-            if self.tools.is_none() {
-                // The blocking thread was cut off with the reader; there is no way to go on.
+            if self.collector.is_lost() {
                 return Err(error);
             }
             self.recorded = None;
@@ -157,9 +143,7 @@ impl Recorder {
 
     /// How many damaged stretches were skipped.
     pub fn damaged(&self) -> u64 {
-        self.tools
-            .as_ref()
-            .map_or(0, |tools| tools.reader.damaged())
+        self.collector.damaged()
     }
 
     /// Records one batch.
@@ -168,9 +152,13 @@ impl Recorder {
             Some(position) => position,
             None => self.find_position().await?,
         };
-        let batch = self.collect(from).await?;
+        let batch = self.collector.next(from, self.batch_limit).await?;
         if batch.to == from {
             return Ok(Turn::AtEnd(from));
+        }
+        // A full batch has more behind it. Otherwise, what comes in meanwhile is best recorded together.
+        if batch.records == self.batch_limit {
+            self.collector.look_ahead(batch.to, self.batch_limit);
         }
         let started = Instant::now();
         match self.record(&batch).await {
@@ -181,9 +169,14 @@ impl Recorder {
             }
             Err(error) => return Err(error.into()),
         }
-        self.metrics.note_batch(batch.rows.len(), started.elapsed());
+        let took = started.elapsed();
+        self.metrics.note_batch(batch.rows.len(), took);
         self.metrics.unreadable.inc_by(batch.unreadable);
-        self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH);
+        if took < GOOD_PACE {
+            self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH);
+        } else if took > 4 * GOOD_PACE {
+            self.batch_limit = (self.batch_limit / 2).max(1);
+        }
         self.recorded = Some(batch.to);
         Ok(Turn::Recorded(batch.to))
     }
@@ -199,44 +192,21 @@ impl Recorder {
         Ok(position)
     }
 
-    /// Reads the next records and makes sense of them, off the threads that serve requests.
-    async fn collect(&mut self, from: Position) -> anyhow::Result<Batch> {
-        let mut tools = self.tools.take().context("the reader is lost")?;
-        let limit = self.batch_limit;
-        let collecting = tokio::task::spawn_blocking(move || {
-            let batch = collect(&mut tools, from, limit);
-            (tools, batch)
-        });
-        let (tools, batch) = collecting.await.context("reading the journal panicked")?;
-        self.tools = Some(tools);
-        batch
-    }
-
     /// One transaction: clicks, roll-ups, position. False if the position was not where we thought.
     async fn record(&self, batch: &Batch) -> sqlx::Result<bool> {
         let mut tx = self.db.begin_background().await?;
         if !store::advance(tx.conn(), &self.origin.journal, batch.from, batch.to).await? {
             return Ok(false);
         }
-        store::insert_clicks(&mut tx, &batch.rows).await?;
-        let mut clicks: BTreeMap<DayKey, Vec<&ClickRow>> = BTreeMap::new();
-        for row in &batch.rows {
-            let day = row.slot().day();
-            clicks.entry((0, day)).or_default().push(row);
-            clicks.entry((row.url_id, day)).or_default().push(row);
-        }
-        if !clicks.is_empty() {
-            let keys: Vec<DayKey> = clicks.keys().copied().collect();
-            let mut days = store::lock_days(&mut tx, &keys).await?;
-            for (key, (rollup, visitors)) in &mut days {
-                let mut day = OpenDay::from_bytes(rollup, visitors)
-                    .map_err(|error| sqlx::Error::Decode(error.into()))?;
-                for row in &clicks[key] {
-                    row.counted(|click| day.count(click));
-                }
-                (*rollup, *visitors) = day.into_bytes();
-            }
-            store::write_days(&mut tx, days).await?;
+        store::insert_clicks(&mut tx, &batch.rows, &batch.text).await?;
+        if !batch.days.is_empty() {
+            let keys: Vec<DayKey> = batch.days.keys().copied().collect();
+            let mut stored = store::lock_days(&mut tx, &keys).await?;
+            let changed = keys
+                .iter()
+                .map(|key| count(batch, *key, stored.remove(key)));
+            let changed = changed.collect::<sqlx::Result<_>>()?;
+            store::write_days(&mut tx, changed).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -260,37 +230,20 @@ impl Recorder {
     }
 }
 
-fn collect(tools: &mut Tools, from: Position, limit: usize) -> anyhow::Result<Batch> {
-    let Tools {
-        reader,
-        interpreter,
-    } = tools;
-    if reader.position() != from {
-        reader.seek(from);
+/// Counts the clicks of `batch` that belong to the roll-up at `key`, which is `stored` unless it is new.
+fn count(batch: &Batch, key: DayKey, stored: Option<DayColumns>) -> sqlx::Result<ChangedDay> {
+    let is_new = stored.is_none();
+    let (rollup, visitors) = stored.unwrap_or_default();
+    let mut day = OpenDay::from_bytes(&rollup, &visitors)
+        .map_err(|error| sqlx::Error::Decode(error.into()))?;
+    for index in &batch.days[&key] {
+        batch.rows[*index].counted(|click| day.count(click));
     }
-    let mut batch = Batch {
-        rows: Vec::new(),
-        from,
-        to: from,
-        records: 0,
-        last: Vec::new(),
-        unreadable: 0,
-    };
-    while batch.records < limit {
-        let Some(record) = reader.read().context("could not read the journal")? else {
-            // What was skipped as damaged is behind us as well.
-            batch.to = reader.position();
-            break;
-        };
-        batch.records += 1;
-        batch.to = record.after;
-        match interpreter.row(record.bytes) {
-            Ok(row) => batch.rows.push(row),
-            Err(_) => batch.unreadable += 1,
-        }
-        if limit == 1 {
-            batch.last = record.bytes.to_vec();
-        }
-    }
-    Ok(batch)
+    let columns = day.into_bytes();
+    Ok(ChangedDay {
+        key,
+        has_new_visitors: columns.1 != visitors,
+        columns,
+        is_new,
+    })
 }

@@ -3,13 +3,16 @@
 mod fill;
 mod store;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::ensure;
 use harness::{database::Database, postgres::Cluster, service::Service};
 
 use super::{
-    Plan, Section,
+    Plan, Section, meter,
     spread::{Spread, quantile},
     traffic::{Random, Traffic},
 };
@@ -30,6 +33,8 @@ struct Side {
     /// Of one URL, and of all together: milliseconds of each round.
     of_url: Vec<Vec<f64>>,
     of_all: Vec<Vec<f64>>,
+    /// Processor time of the service per request: milliseconds of each round.
+    cpu: Vec<f64>,
 }
 
 pub(super) async fn measure(plan: &Plan, cluster: &Arc<Cluster>) -> anyhow::Result<Section> {
@@ -45,6 +50,7 @@ pub(super) async fn measure(plan: &Plan, cluster: &Arc<Cluster>) -> anyhow::Resu
             side.of_url.push(Vec::new());
             side.of_all.push(Vec::new());
         }
+        let before = cpu(&sides)?;
         for number in 0..plan.requests {
             let path = format!("/urls/{}/stats", traffic.url(&mut random));
             for turn in 0..2 {
@@ -56,6 +62,13 @@ pub(super) async fn measure(plan: &Plan, cluster: &Arc<Cluster>) -> anyhow::Resu
                     side.of_all[round as usize].push(milliseconds);
                 }
             }
+        }
+        let after = cpu(&sides)?;
+        for ((side, before), after) in sides.iter_mut().zip(before).zip(after) {
+            let requests = side.of_url[round as usize].len() + side.of_all[round as usize].len();
+            let requests = u32::try_from(requests)?;
+            side.cpu
+                .push((after - before).as_secs_f64() * 1e3 / f64::from(requests));
         }
     }
     Ok(section(&sides))
@@ -77,6 +90,7 @@ impl Side {
             bytes,
             of_url: Vec::new(),
             of_all: Vec::new(),
+            cpu: Vec::new(),
         })
     }
 
@@ -91,6 +105,11 @@ impl Side {
         );
         Ok(taken.as_secs_f64() * 1e3)
     }
+}
+
+fn cpu(sides: &[Side]) -> anyhow::Result<Vec<Duration>> {
+    let services = sides.iter().map(|side| side.service.pid());
+    services.map(meter::of_process).collect()
 }
 
 fn section(sides: &[Side]) -> Section {
@@ -128,6 +147,12 @@ fn section(sides: &[Side]) -> Section {
             ratio(0.99)
         ));
     }
+    let cpu = |side: &Side| Spread::of(side.cpu.iter().skip(1).copied());
+    verdicts.push(format!(
+        "Processor time of the service per request: {:.2} ms with few clicks, {:.2} ms with many.",
+        cpu(&sides[0]),
+        cpu(&sides[1])
+    ));
     let megabytes = |side: &Side| side.bytes >> 20;
     Section {
         title: "Statistics",
