@@ -62,6 +62,12 @@ deps: ## Check dependencies: licences, sources, bans, advisories (ADVISORIES=req
 	@scripts/needs rust cargo-deny cargo-machete
 	@scripts/deps
 
+.PHONY: bench
+bench: ## Measure what the service promises and write docs/benchmarks.md; BENCH_ROUNDS=3 is quicker, BENCH_ONLY=name one alone
+	@scripts/needs rust postgres-15
+	cargo build --release --locked --bin shortener --bin shortener-bench
+	@scripts/bench
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60); FUZZ_TARGET=name picks one
 	@scripts/needs nightly cargo-fuzz

@@ -8,6 +8,7 @@
 
 pub mod adoption;
 pub mod campaign;
+mod collector;
 pub mod country;
 pub mod journal;
 pub mod metrics;

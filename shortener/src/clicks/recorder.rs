@@ -5,23 +5,30 @@
 //! the database tells; after a failure it is asked, and reading goes on from there. After a fail-over to a standby that
 //! lagged behind, it stands further back, and what the standby never got is recorded again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::{
+    collector::{Batch, Collector},
     journal::{Position, Reader},
     metrics::ClickMetrics,
     refused::RefusedClicks,
     rollup::OpenDay,
-    row::{ClickRow, Interpreter},
-    store::{self, DayKey},
+    row::Interpreter,
+    store::{self, ChangedDay, DayColumns, DayKey},
 };
 use crate::database::{Db, failure, timestamp::Timestamp};
 
-/// Enough to make the cost per batch small; few enough that a barrier does not wait long for one.
-const MAX_BATCH: usize = 4_000;
+/// How many clicks are recorded at once to begin with.
+const FIRST_BATCH: usize = 4_000;
+
+/// The more at once, the fewer roll-ups are written for them. Only a backlog makes batches this large, and then a barrier
+/// has to wait for all of it anyway.
+const MAX_BATCH: usize = 32_000;
+
+/// A batch that took less lets the next one be larger; one that took much longer, smaller.
+const GOOD_PACE: Duration = Duration::from_millis(500);
 
 /// Waits between tries while the database is away.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -43,8 +50,7 @@ pub struct Recorder {
     origin: Origin,
     metrics: Arc<ClickMetrics>,
     refused: Arc<RefusedClicks>,
-    // Moved to a blocking thread and back at each turn.
-    tools: Option<Tools>,
+    collector: Collector,
     /// Where the database says that the journal is recorded up to; `None` when that has to be asked.
     recorded: Option<Position>,
     /// Halved when the database refuses a batch, until the one bad record is alone.
@@ -54,17 +60,6 @@ pub struct Recorder {
     is_empty: bool,
     /// The failure that was told last, and when.
     told: Option<(String, Instant)>,
-}
-
-struct Tools {
-    reader: Reader,
-    interpreter: Interpreter,
-}
-
-impl std::fmt::Debug for Tools {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tools")
-    }
 }
 
 /// Which journal is recorded, and by whom.
@@ -86,16 +81,6 @@ pub enum Turn {
     AtEnd(Position),
 }
 
-struct Batch {
-    rows: Vec<ClickRow>,
-    from: Position,
-    to: Position,
-    records: usize,
-    /// The first record read, to set aside if it is the only one and is refused.
-    first: Vec<u8>,
-    unreadable: Vec<Vec<u8>>,
-}
-
 impl Recorder {
     pub fn new(
         db: Db,
@@ -105,17 +90,15 @@ impl Recorder {
         metrics: Arc<ClickMetrics>,
         refused: Arc<RefusedClicks>,
     ) -> Self {
+        let for_postgres = db.background().is_some();
         Self {
             db,
             origin,
             metrics,
             refused,
-            tools: Some(Tools {
-                reader,
-                interpreter,
-            }),
+            collector: Collector::new(reader, interpreter, for_postgres),
             recorded: None,
-            batch_limit: MAX_BATCH,
+            batch_limit: FIRST_BATCH,
             pause: FIRST_PAUSE,
             is_empty: true,
             told: None,
@@ -159,7 +142,7 @@ impl Recorder {
     async fn pause_after(&mut self, error: &anyhow::Error) -> anyhow::Result<()> {
         self.metrics.failures.inc();
         anyhow::ensure!(
-            self.tools.is_some(),
+            !self.collector.is_lost(),
             "the reader of the journal is lost: {error:#}"
         );
         self.recorded = None;
@@ -193,9 +176,7 @@ impl Recorder {
 
     /// How many damaged stretches were skipped.
     pub fn damaged(&self) -> u64 {
-        self.tools
-            .as_ref()
-            .map_or(0, |tools| tools.reader.damaged())
+        self.collector.damaged()
     }
 
     /// Records one batch.
@@ -204,12 +185,16 @@ impl Recorder {
             Some(position) => position,
             None => self.find_position().await?,
         };
-        let batch = self.collect(from).await?;
+        let batch = self.collector.next(from, self.batch_limit).await?;
         if batch.to == from {
             return Ok(Turn::AtEnd(from));
         }
         self.is_empty &= batch.records == 0;
         self.set_unreadable_aside(&batch)?;
+        // A full batch has more behind it. Otherwise, what comes in meanwhile is best recorded together.
+        if batch.records == self.batch_limit {
+            self.collector.look_ahead(batch.to, self.batch_limit);
+        }
         let started = Instant::now();
         let recorded = tokio::time::timeout(RECORD_TIMEOUT, self.record(&batch)).await;
         let Ok(recorded) = recorded else {
@@ -224,8 +209,13 @@ impl Recorder {
             }
             Err(error) => return Err(error.into()),
         }
-        self.metrics.note_batch(batch.rows.len(), started.elapsed());
-        self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH);
+        let took = started.elapsed();
+        self.metrics.note_batch(batch.rows.len(), took);
+        if took < GOOD_PACE {
+            self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH);
+        } else if took > 4 * GOOD_PACE {
+            self.batch_limit = (self.batch_limit / 2).max(1);
+        }
         self.recorded = Some(batch.to);
         Ok(Turn::Recorded(batch.to))
     }
@@ -252,44 +242,24 @@ impl Recorder {
         Ok(position)
     }
 
-    /// Reads the next records and makes sense of them, off the threads that serve requests.
-    async fn collect(&mut self, from: Position) -> anyhow::Result<Batch> {
-        let mut tools = self.tools.take().context("the reader is lost")?;
-        let limit = self.batch_limit;
-        let collecting = tokio::task::spawn_blocking(move || {
-            let batch = collect(&mut tools, from, limit);
-            (tools, batch)
-        });
-        let (tools, batch) = collecting.await.context("reading the journal panicked")?;
-        self.tools = Some(tools);
-        batch
-    }
-
     /// One transaction: clicks, roll-ups, position. False if the position was not where we thought.
     async fn record(&self, batch: &Batch) -> sqlx::Result<bool> {
         let mut tx = self.db.begin_background().await?;
         if !store::advance(tx.conn(), &self.origin.journal, batch.from, batch.to).await? {
             return Ok(false);
         }
-        store::insert_clicks(&mut tx, &batch.rows).await?;
-        let mut clicks: BTreeMap<DayKey, Vec<&ClickRow>> = BTreeMap::new();
-        for row in &batch.rows {
-            let day = row.slot().day();
-            clicks.entry((0, day)).or_default().push(row);
-            clicks.entry((row.url_id, day)).or_default().push(row);
-        }
-        if !clicks.is_empty() {
-            let keys: Vec<DayKey> = clicks.keys().copied().collect();
-            let mut days = store::lock_days(&mut tx, &keys).await?;
-            for (key, (rollup, visitors)) in &mut days {
-                let mut day = OpenDay::from_bytes(rollup, visitors)
-                    .map_err(|error| sqlx::Error::Decode(error.into()))?;
-                for row in &clicks[key] {
-                    row.counted(|click| day.count(click));
-                }
-                (*rollup, *visitors) = day.into_bytes();
-            }
-            store::write_days(&mut tx, days).await?;
+        store::insert_clicks(&mut tx, &batch.rows, &batch.text).await?;
+        if !batch.days.is_empty() {
+            let keys: Vec<DayKey> = batch.days.keys().copied().collect();
+            let mut stored = store::lock_days(&mut tx, &keys).await?;
+            // Thousands of roll-ups are no work for a thread that others wait for.
+            let changed = tokio::task::block_in_place(|| {
+                let changed = keys
+                    .iter()
+                    .map(|key| count(batch, *key, stored.remove(key)));
+                changed.collect::<sqlx::Result<_>>()
+            })?;
+            store::write_days(&mut tx, changed).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -313,43 +283,20 @@ impl Recorder {
     }
 }
 
-fn collect(tools: &mut Tools, from: Position, limit: usize) -> anyhow::Result<Batch> {
-    let Tools {
-        reader,
-        interpreter,
-    } = tools;
-    if reader.position() != from {
-        reader.seek(from);
+/// Counts the clicks of `batch` that belong to the roll-up at `key`, which is `stored` unless it is new.
+fn count(batch: &Batch, key: DayKey, stored: Option<DayColumns>) -> sqlx::Result<ChangedDay> {
+    let is_new = stored.is_none();
+    let (rollup, visitors) = stored.unwrap_or_default();
+    let mut day = OpenDay::from_bytes(&rollup, &visitors)
+        .map_err(|error| sqlx::Error::Decode(error.into()))?;
+    for index in &batch.days[&key] {
+        batch.rows[*index].counted(|click| day.count(click));
     }
-    let mut batch = Batch {
-        rows: Vec::new(),
-        from,
-        to: from,
-        records: 0,
-        first: Vec::new(),
-        unreadable: Vec::new(),
-    };
-    while batch.records < limit {
-        let record = match reader.read() {
-            Ok(record) => record,
-            // What was read before is recorded first.
-            Err(_) if batch.records > 0 => break,
-            Err(error) => return Err(error).context("could not read the journal"),
-        };
-        let Some(record) = record else {
-            // What was skipped as damaged is behind us as well.
-            batch.to = reader.position();
-            break;
-        };
-        batch.records += 1;
-        batch.to = record.after;
-        match interpreter.row(record.bytes) {
-            Ok(row) => batch.rows.push(row),
-            Err(_) => batch.unreadable.push(record.bytes.to_vec()),
-        }
-        if batch.records == 1 {
-            batch.first = record.bytes.to_vec();
-        }
-    }
-    Ok(batch)
+    let columns = day.into_bytes();
+    Ok(ChangedDay {
+        key,
+        has_new_visitors: columns.1 != visitors,
+        columns,
+        is_new,
+    })
 }

@@ -12,7 +12,10 @@ use crate::database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::T
 /// SQLite takes 32,766 values in a statement; a click has 17.
 const SQLITE_ROWS: usize = 1_900;
 
-/// A roll-up's place: the URL (0 for all), and the day counted from 1970-01-01 UTC.
+/// Stands for all URLs together in place of a URL's id, and comes before any.
+pub const ALL: i64 = 0;
+
+/// A roll-up's place: the URL (or [`ALL`]), and the day counted from 1970-01-01 UTC.
 pub type DayKey = (i64, i64);
 
 /// The two columns of a roll-up: counts, and the sketch of visitors.
@@ -109,7 +112,8 @@ pub async fn advance(
     Ok(moved == 1)
 }
 
-pub async fn insert_clicks(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()> {
+/// Writes `rows`. On Postgres they are taken from `text`, which [`write_copy`] has made of them.
+pub async fn insert_clicks(tx: &mut Tx, rows: &[ClickRow], text: &[u8]) -> sqlx::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -122,9 +126,21 @@ pub async fn insert_clicks(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()> {
     let Either::Postgres(conn) = tx.conn() else {
         unreachable!("the other database was dealt with");
     };
-    let mut text = CopyText::default();
+    let mut copy = conn
+        .copy_in_raw(
+            "copy click (url_id, user_id, occurred_at, visitor, kind, referrer, browser, os, device, country,
+             utm_source, utm_medium, utm_campaign, utm_term, utm_content) from stdin",
+        )
+        .await?;
+    copy.send(text).await?;
+    copy.finish().await.map(drop)
+}
+
+/// Appends `rows` to `text`, for [`insert_clicks`].
+pub fn write_copy(rows: &[ClickRow], text: &mut Vec<u8>) {
+    let mut copy = CopyText::default();
     for row in rows {
-        text.plain(row.url_id)
+        copy.plain(row.url_id)
             .plain(row.user_id)
             .plain(row.occurred_at)
             .plain(row.visitor.cast_signed())
@@ -141,14 +157,7 @@ pub async fn insert_clicks(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()> {
             .optional_text(row.campaign.content.as_deref())
             .end_row();
     }
-    let mut copy = conn
-        .copy_in_raw(
-            "copy click (url_id, user_id, occurred_at, visitor, kind, referrer, browser, os, device, country,
-             utm_source, utm_medium, utm_campaign, utm_term, utm_content) from stdin",
-        )
-        .await?;
-    copy.send(text.into_bytes()).await?;
-    copy.finish().await.map(drop)
+    text.extend_from_slice(&copy.into_bytes());
 }
 
 async fn insert_clicks_sqlite(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()> {
@@ -198,32 +207,45 @@ async fn insert_clicks_sqlite(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()
         .map(drop)
 }
 
-/// The roll-ups of `keys`, which are in order, locked until the transaction ends. Those that are not there yet are made,
-/// and are empty.
+/// The roll-ups of `keys`, which are in order and hold, for each of their days, the one of all URLs. They are nobody
+/// else's to change until the transaction ends. Those that are not there yet are empty.
 ///
-/// Every recorder takes the same order, so that two of them wait for each other but never both for the other.
+/// Every recorder locks a day's roll-up of all URLs before it so much as reads others of that day: that one lock stands
+/// for the whole day, so that no other row needs one. And every recorder takes days in the same order, so that two of
+/// them wait for each other but never both for the other.
 pub async fn lock_days(tx: &mut Tx, keys: &[DayKey]) -> sqlx::Result<BTreeMap<DayKey, DayColumns>> {
     let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = match tx.conn() {
         Either::Postgres(conn) => {
-            let (urls, days): (Vec<i64>, Vec<i64>) = keys.iter().copied().unzip();
+            let (all, single) = keys.split_at(keys.partition_point(|(url_id, _)| *url_id == ALL));
+            let days: Vec<i64> = all.iter().map(|(_, day)| *day).collect();
             sqlx::query(
                 "insert into click_day (url_id, day, rollup, visitors)
-                 select url_id, day, '', '' from unnest($1::bigint[], $2::bigint[]) as wanted (url_id, day)
+                 select $1, day, '', '' from unnest($2::bigint[]) as day
                  on conflict do nothing",
             )
-            .bind(&urls)
+            .bind(ALL)
             .bind(&days)
             .execute(&mut *conn)
             .await?;
-            sqlx::query_as(
+            let mut rows: Vec<_> = sqlx::query_as(
                 "select url_id, day, rollup, visitors from click_day
-                 join unnest($1::bigint[], $2::bigint[]) as wanted (url_id, day) using (url_id, day)
-                 order by url_id, day for update of click_day",
+                 where url_id = $1 and day = any($2) order by day for update",
             )
-            .bind(&urls)
+            .bind(ALL)
             .bind(&days)
+            .fetch_all(&mut *conn)
+            .await?;
+            let (urls, days): (Vec<i64>, Vec<i64>) = single.iter().copied().unzip();
+            let single: Vec<_> = sqlx::query_as(
+                "select url_id, day, rollup, visitors from click_day
+                 join unnest($1::bigint[], $2::bigint[]) as wanted (url_id, day) using (url_id, day)",
+            )
+            .bind(urls)
+            .bind(days)
             .fetch_all(conn)
-            .await?
+            .await?;
+            rows.extend(single);
+            rows
         }
         // The only writer is us.
         Either::Sqlite(conn) => {
@@ -237,46 +259,74 @@ pub async fn lock_days(tx: &mut Tx, keys: &[DayKey]) -> sqlx::Result<BTreeMap<Da
             .await?
         }
     };
-    let mut found: BTreeMap<_, _> = keys
-        .iter()
-        .map(|key| (*key, DayColumns::default()))
-        .collect();
-    for (url_id, day, rollup, visitors) in rows {
-        found.insert((url_id, day), (rollup, visitors));
-    }
-    Ok(found)
+    let days = rows.into_iter();
+    Ok(days
+        .map(|(url_id, day, rollup, visitors)| ((url_id, day), (rollup, visitors)))
+        .collect())
 }
 
-/// Writes roll-ups that `lock_days` has locked.
-pub async fn write_days(tx: &mut Tx, days: BTreeMap<DayKey, DayColumns>) -> sqlx::Result<()> {
+/// A roll-up to write.
+#[derive(Debug)]
+pub struct ChangedDay {
+    pub key: DayKey,
+    pub columns: DayColumns,
+    /// `lock_days` has not found it.
+    pub is_new: bool,
+    /// Most visitors come back: their sketch, the larger column by far, need not be written again.
+    pub has_new_visitors: bool,
+}
+
+/// Writes roll-ups of days that `lock_days` has locked.
+pub async fn write_days(tx: &mut Tx, days: Vec<ChangedDay>) -> sqlx::Result<()> {
     match tx.conn() {
         Either::Postgres(conn) => {
-            let (keys, columns): (Vec<DayKey>, Vec<DayColumns>) = days.into_iter().unzip();
-            let (urls, days): (Vec<i64>, Vec<i64>) = keys.into_iter().unzip();
-            let (rollups, visitors): (Vec<Vec<u8>>, Vec<Vec<u8>>) = columns.into_iter().unzip();
-            sqlx::query(
-                "update click_day set rollup = changed.rollup, visitors = changed.visitors
-                 from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])
-                     as changed (url_id, day, rollup, visitors)
-                 where click_day.url_id = changed.url_id and click_day.day = changed.day",
-            )
-            .bind(urls)
-            .bind(days)
-            .bind(rollups)
-            .bind(visitors)
-            .execute(conn)
-            .await?;
+            let (new, old): (Vec<_>, Vec<_>) = days.into_iter().partition(|day| day.is_new);
+            // What is not given stays as it is.
+            for (days, statement) in [
+                (
+                    new,
+                    "insert into click_day (url_id, day, rollup, visitors)
+                     select * from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])",
+                ),
+                (
+                    old,
+                    "update click_day
+                     set rollup = changed.rollup, visitors = coalesce(changed.visitors, click_day.visitors)
+                     from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])
+                         as changed (url_id, day, rollup, visitors)
+                     where click_day.url_id = changed.url_id and click_day.day = changed.day",
+                ),
+            ] {
+                if days.is_empty() {
+                    continue;
+                }
+                let (urls, numbers): (Vec<i64>, Vec<i64>) = days.iter().map(|day| day.key).unzip();
+                let (rollups, visitors): (Vec<Vec<u8>>, Vec<Option<Vec<u8>>>) = days
+                    .into_iter()
+                    .map(|day| {
+                        let (rollup, visitors) = day.columns;
+                        (rollup, day.has_new_visitors.then_some(visitors))
+                    })
+                    .unzip();
+                sqlx::query(statement)
+                    .bind(urls)
+                    .bind(numbers)
+                    .bind(rollups)
+                    .bind(visitors)
+                    .execute(&mut *conn)
+                    .await?;
+            }
         }
         Either::Sqlite(conn) => {
-            let days: Vec<_> = days.into_iter().collect();
             for chunk in days.chunks(SQLITE_ROWS) {
                 let mut query = QueryBuilder::new(
                     "insert or replace into click_day (url_id, day, rollup, visitors) ",
                 );
-                query.push_values(chunk, |mut values, ((url_id, day), (rollup, visitors))| {
+                query.push_values(chunk, |mut values, day| {
+                    let ((url_id, number), (rollup, visitors)) = (day.key, &day.columns);
                     values
-                        .push_bind(*url_id)
-                        .push_bind(*day)
+                        .push_bind(url_id)
+                        .push_bind(number)
                         .push_bind(rollup.as_slice())
                         .push_bind(visitors.as_slice());
                 });

@@ -25,9 +25,6 @@ use crate::{
     urls,
 };
 
-/// The roll-up of all URLs together.
-const ALL: i64 = 0;
-
 const DEFAULT_TOP: i64 = 10;
 const MAX_TOP: i64 = 100;
 
@@ -52,7 +49,7 @@ pub async fn of_all(
     Query(query): Query,
 ) -> Result<Json<Summary>, ApiError> {
     let (period, top) = read(query)?;
-    summary(&db, &clicks, ALL, period, top).await
+    summary(&db, &clicks, store::ALL, period, top).await
 }
 
 async fn summary(

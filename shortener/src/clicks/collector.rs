@@ -1,0 +1,263 @@
+//! Reads a journal and makes sense of it, off the threads that serve requests, and ahead of what is being recorded.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::{
+    journal::{Position, Reader},
+    row::{ClickRow, Interpreter},
+    store::{self, DayKey},
+};
+
+/// Clicks to be recorded in one transaction.
+pub(super) struct Batch {
+    pub rows: Vec<ClickRow>,
+    /// The rows as Postgres copies them in; empty where another database is written to.
+    pub text: Vec<u8>,
+    /// The rows that each roll-up counts, by their index.
+    pub days: BTreeMap<DayKey, Vec<usize>>,
+    pub from: Position,
+    pub to: Position,
+    pub records: usize,
+    /// The first record read, to set aside if it is the only one and is refused.
+    pub first: Vec<u8>,
+    /// Records that this version does not understand.
+    pub unreadable: Vec<Vec<u8>>,
+}
+
+/// Collects batches. Giving up on a call loses nothing: the next one goes on with what was begun.
+pub(super) struct Collector {
+    state: State,
+    /// Collected, and not asked for yet.
+    ahead: Option<Batch>,
+    damaged: u64,
+}
+
+enum State {
+    Idle(Box<Tools>),
+    Busy(JoinHandle<(Box<Tools>, anyhow::Result<Batch>)>),
+    /// The thread panicked, and the reader with it.
+    Lost,
+}
+
+struct Tools {
+    reader: Reader,
+    interpreter: Interpreter,
+    for_postgres: bool,
+}
+
+impl std::fmt::Debug for Collector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Collector")
+    }
+}
+
+impl Collector {
+    pub(super) fn new(reader: Reader, interpreter: Interpreter, for_postgres: bool) -> Self {
+        Self {
+            state: State::Idle(Box::new(Tools {
+                reader,
+                interpreter,
+                for_postgres,
+            })),
+            ahead: None,
+            damaged: 0,
+        }
+    }
+
+    /// Begins to collect up to `limit` records from `from` on, for a later [`Self::next`].
+    pub(super) fn look_ahead(&mut self, from: Position, limit: usize) {
+        self.start(Batch::new(from), limit);
+    }
+
+    /// What is recorded next: as many records after `from` as there are, but at most `limit`.
+    pub(super) async fn next(&mut self, from: Position, limit: usize) -> anyhow::Result<Batch> {
+        // An error of the look ahead will be met again.
+        _ = self.finish().await;
+        let begun = self.ahead.take();
+        let fits = |batch: &Batch| batch.from == from && batch.records <= limit;
+        // Records may have come in since.
+        self.start(
+            begun.filter(fits).unwrap_or_else(|| Batch::new(from)),
+            limit,
+        );
+        self.finish().await?;
+        self.ahead.take().context("the reader is lost")
+    }
+
+    /// Whether there is no way to go on.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost)
+    }
+
+    /// How many damaged stretches were skipped.
+    pub(super) fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
+    fn start(&mut self, mut batch: Batch, limit: usize) {
+        self.state = match std::mem::replace(&mut self.state, State::Lost) {
+            State::Idle(mut tools) => State::Busy(spawn_blocking(move || {
+                let filled = tools.fill(&mut batch, limit).map(|()| batch);
+                (tools, filled)
+            })),
+            other => other,
+        };
+    }
+
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        let State::Busy(collecting) = &mut self.state else {
+            return Ok(());
+        };
+        let collected = collecting.await;
+        self.state = State::Lost;
+        let (tools, batch) = collected.context("reading the journal panicked")?;
+        self.damaged = tools.reader.damaged();
+        self.state = State::Idle(tools);
+        self.ahead = Some(batch?);
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn new(from: Position) -> Self {
+        Self {
+            rows: Vec::new(),
+            text: Vec::new(),
+            days: BTreeMap::new(),
+            from,
+            to: from,
+            records: 0,
+            first: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+}
+
+impl Tools {
+    fn fill(&mut self, batch: &mut Batch, limit: usize) -> anyhow::Result<()> {
+        if self.reader.position() != batch.to {
+            self.reader.seek(batch.to);
+        }
+        let first_new = batch.rows.len();
+        while batch.records < limit {
+            let record = match self.reader.read() {
+                Ok(record) => record,
+                // What was read before is recorded first.
+                Err(_) if batch.records > 0 => break,
+                Err(error) => return Err(error).context("could not read the journal"),
+            };
+            let Some(record) = record else {
+                // What was skipped as damaged is behind us as well.
+                batch.to = self.reader.position();
+                break;
+            };
+            batch.records += 1;
+            batch.to = record.after;
+            match self.interpreter.row(record.bytes) {
+                Ok(row) => batch.rows.push(row),
+                Err(_) => batch.unreadable.push(record.bytes.to_vec()),
+            }
+            if batch.records == 1 {
+                batch.first = record.bytes.to_vec();
+            }
+        }
+        for (index, row) in batch.rows.iter().enumerate().skip(first_new) {
+            let day = row.slot().day();
+            for url_id in [store::ALL, row.url_id] {
+                batch.days.entry((url_id, day)).or_default().push(index);
+            }
+        }
+        if self.for_postgres {
+            store::write_copy(&batch.rows[first_new..], &mut batch.text);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::clicks::{
+        journal::{Journal, JournalDirectory, Options},
+        visit::{Purpose, Visit},
+    };
+
+    fn append(journal: &Journal, url_ids: std::ops::Range<i64>) {
+        for url_id in url_ids {
+            let mut record = Vec::new();
+            Visit {
+                at_micros: 0,
+                url_id,
+                user_id: 1,
+                visitor: 1,
+                country: [0; 2],
+                purpose: Purpose::Visit,
+                user_agent: b"",
+                referrer: b"",
+                query: b"",
+            }
+            .write(&mut record);
+            journal.append(&record).unwrap();
+        }
+    }
+
+    fn check(batch: &Batch, url_ids: std::ops::Range<i64>) {
+        let found: Vec<_> = batch.rows.iter().map(|row| row.url_id).collect();
+        assert_eq!(found, url_ids.collect::<Vec<_>>());
+        let all: Vec<_> = (0..batch.rows.len()).collect();
+        let of_all_urls = batch.days.get(&(store::ALL, 0)).cloned();
+        assert_eq!(of_all_urls.unwrap_or_default(), all);
+        let lines = batch.text.split(|byte| *byte == b'\n').count() - 1;
+        assert_eq!((batch.records, lines), (found.len(), found.len()));
+    }
+
+    #[tokio::test]
+    async fn what_was_collected_ahead_is_filled_up_or_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = JournalDirectory::open(folder.path()).unwrap();
+        let journal = journals.create(Options::default(), || {}).unwrap();
+        let reader = journal.reader(Position::START);
+        let mut collector = Collector::new(reader, Interpreter::new(Vec::new()), true);
+
+        append(&journal, 1..6);
+        let first = collector.next(Position::START, 3).await.unwrap();
+        check(&first, 1..4);
+        collector.look_ahead(first.to, 3);
+        collector.finish().await.unwrap();
+        append(&journal, 6..9);
+        // Filled up with what came in since.
+        let second = collector.next(first.to, 3).await.unwrap();
+        check(&second, 4..7);
+
+        // Asked for less than was collected, or for something else: what the database holds counts.
+        collector.look_ahead(second.to, 3);
+        check(&collector.next(second.to, 1).await.unwrap(), 7..8);
+        collector.look_ahead(second.to, 3);
+        check(&collector.next(first.to, 10).await.unwrap(), 4..9);
+
+        let end = collector.next(journal.end(), 10).await.unwrap();
+        check(&end, 0..0);
+        assert_eq!(end.to, journal.end());
+    }
+
+    #[tokio::test]
+    async fn giving_up_on_a_call_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = JournalDirectory::open(folder.path()).unwrap();
+        let journal = journals.create(Options::default(), || {}).unwrap();
+        append(&journal, 1..4);
+        let reader = journal.reader(Position::START);
+        let mut collector = Collector::new(reader, Interpreter::new(Vec::new()), true);
+        let given_up = timeout(Duration::ZERO, collector.next(Position::START, 10)).await;
+        assert!(given_up.is_err());
+        assert!(!collector.is_lost());
+        check(&collector.next(Position::START, 10).await.unwrap(), 1..4);
+    }
+}
