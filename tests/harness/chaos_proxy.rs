@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -35,6 +35,7 @@ enum Weather {
 #[derive(Debug)]
 pub struct ChaosProxy {
     addr: SocketAddr,
+    upstream: Arc<Mutex<SocketAddr>>,
     weather: watch::Sender<Weather>,
     /// Answers each change once it has come into effect.
     obeyed: watch::Receiver<Weather>,
@@ -50,9 +51,10 @@ impl ChaosProxy {
         let (weather, forecast) = watch::channel(Weather::Fair);
         let (obeying, obeyed) = watch::channel(Weather::Fair);
         let connections = Arc::new(AtomicUsize::new(0));
+        let upstream = Arc::new(Mutex::new(upstream));
         let gate = Gate {
             addr,
-            upstream,
+            upstream: Arc::clone(&upstream),
             forecast,
             obeying,
             connections: Arc::clone(&connections),
@@ -60,6 +62,7 @@ impl ChaosProxy {
         spawn(gate.keep(listener));
         Self {
             addr,
+            upstream,
             weather,
             obeyed,
             connections,
@@ -68,6 +71,12 @@ impl ChaosProxy {
 
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Has new connections lead to another server; those that are open stay.
+    pub fn lead_to(&self, upstream: SocketAddr) {
+        let mut current = self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = upstream;
     }
 
     /// Closes every connection and refuses new ones.
@@ -103,7 +112,7 @@ impl ChaosProxy {
 /// The listening side of the proxy.
 struct Gate {
     addr: SocketAddr,
-    upstream: SocketAddr,
+    upstream: Arc<Mutex<SocketAddr>>,
     forecast: watch::Receiver<Weather>,
     obeying: watch::Sender<Weather>,
     connections: Arc<AtomicUsize>,
@@ -139,7 +148,7 @@ impl Gate {
     }
 
     fn admit(&self, client: TcpStream) {
-        let upstream = self.upstream;
+        let upstream = *self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
         let forecast = self.forecast.clone();
         let counted = Counted::new(&self.connections);
         spawn(async move {

@@ -33,7 +33,7 @@ pub struct Database {
 }
 
 #[derive(Debug)]
-enum Home {
+pub(crate) enum Home {
     File(PathBuf),
     /// Dropped at the end.
     SharedCluster {
@@ -92,6 +92,21 @@ impl Database {
 
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Means the same database in `cluster` from now on, after it took over from the one that had it.
+    pub fn fail_over(&mut self, cluster: &Arc<Cluster>) {
+        let (Home::SharedCluster { name, .. } | Home::OwnCluster { name, .. }) = &self.home else {
+            panic!("a file does not fail over");
+        };
+        self.home = Home::OwnCluster {
+            cluster: Arc::clone(cluster),
+            name: name.clone(),
+        };
     }
 
     /// A folder for the files of this test, beside the database.

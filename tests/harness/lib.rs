@@ -4,12 +4,15 @@
 pub mod answer;
 pub mod database;
 pub mod service;
+pub mod sql;
 
 // What carries it.
 pub mod binary;
 pub mod eventually;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
+pub mod soak;
 
 // What it is fed with, and what goes wrong.
 pub mod chaos_proxy;

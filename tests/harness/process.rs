@@ -6,7 +6,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -19,12 +19,18 @@ use crate::{
     eventually,
 };
 
-/// A program started by a test. It ends with this value, by SIGKILL.
+/// How long a process that a test is done with may take to end by itself, which writes down its coverage. One that waits
+/// for its database has longer in mind.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A program started by a test. It ends with this value: by SIGTERM, or by SIGKILL if that takes long.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     captured: Arc<Mutex<Captured>>,
     readers: Vec<JoinHandle<()>>,
+    /// Disconnected when both outputs have ended, as they do with the process.
+    silence: Mutex<mpsc::Receiver<()>>,
     /// Let go after `drop` has ended the process.
     _janitor: Janitor,
     /// In use as long as the process lives; fields are dropped after `drop` has ended it.
@@ -89,20 +95,22 @@ impl Process {
         let captured = Arc::new(Mutex::new(Captured::default()));
         let stdout = child.stdout.take().expect("its output is piped");
         let stderr = child.stderr.take().expect("its errors are piped");
+        let (speaking, silence) = mpsc::channel();
+        let to_both: fn(&mut Captured, &str) = |captured, line| captured.both.push_str(line);
+        let to_stderr: fn(&mut Captured, &str) = |captured, line| {
+            captured.both.push_str(line);
+            captured.stderr.push_str(line);
+        };
         let readers = vec![
-            capture(stdout, Arc::clone(&captured), |captured, line| {
-                captured.both.push_str(line);
-            }),
-            capture(stderr, Arc::clone(&captured), |captured, line| {
-                captured.both.push_str(line);
-                captured.stderr.push_str(line);
-            }),
+            capture(stdout, Arc::clone(&captured), speaking.clone(), to_both),
+            capture(stderr, Arc::clone(&captured), speaking, to_stderr),
         ];
         Self {
             _janitor: Janitor::watch(child.id(), database.dir()),
             child,
             captured,
             readers,
+            silence: Mutex::new(silence),
             _data_dir: data_dir,
         }
     }
@@ -171,6 +179,15 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::TERM);
+            // One that a test has stopped would not notice.
+            self.signal(Signal::CONT);
+            let silence = self.silence.get_mut();
+            _ = silence
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv_timeout(PATIENCE);
+        }
         _ = self.child.kill();
         _ = self.child.wait();
     }
@@ -217,9 +234,11 @@ impl Drop for Janitor {
 fn capture(
     source: impl Read + Send + 'static,
     captured: Arc<Mutex<Captured>>,
+    speaking: mpsc::Sender<()>,
     add: fn(&mut Captured, &str),
 ) -> JoinHandle<()> {
     thread::spawn(move || {
+        let _speaking = speaking;
         let mut source = BufReader::new(source);
         let mut line = Vec::new();
         while source

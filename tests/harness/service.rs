@@ -38,7 +38,7 @@ const REQUEST: Duration = Duration::from_secs(30);
 /// How long [`Service::raw`] waits for an answer to a connection that is kept open.
 const RAW: Duration = Duration::from_secs(5);
 
-/// A running service. It ends when dropped, by SIGKILL.
+/// A running service. It ends when dropped: by SIGTERM, or by SIGKILL if that takes long.
 #[derive(Debug)]
 pub struct Service {
     process: Process,

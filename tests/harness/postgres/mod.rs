@@ -50,14 +50,34 @@ impl Cluster {
             Durability::Off => VOLATILE.as_slice(),
             Durability::On => &[],
         };
-        let mut options = vec!["-c", MAX_CONNECTIONS];
-        for setting in settings {
-            options.extend(["-c", setting]);
-        }
+        Self::begin(backend, settings, "create".to_owned()).await
+    }
 
+    /// A hot standby of this cluster, fed through `source`: asynchronously, and as slowly as that is. This cluster is
+    /// stopped for a moment.
+    pub async fn standby(&self, source: SocketAddr) -> Self {
+        self.say("stop".to_owned()).await;
+        let directory = self.directory();
+        let source = format!(
+            "primary_conninfo=host={} port={} user=postgres",
+            source.ip(),
+            source.port()
+        );
+        let copy = format!("copy {}", directory.display());
+        let standby = Self::begin(self.backend, &[&source, "hot_standby=on"], copy).await;
+        self.start_again().await;
+        standby
+    }
+
+    /// Makes the directory by `word`, and starts it.
+    async fn begin(backend: Backend, settings: &[&str], word: String) -> Self {
+        let options: Vec<_> = std::iter::once(&MAX_CONNECTIONS)
+            .chain(settings)
+            .flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()])
+            .collect();
         let mut supervisor = Supervisor::spawn(&programs(backend), &options);
         let starting = tokio::task::spawn_blocking(move || {
-            supervisor.say("create").expect("a cluster can be created");
+            supervisor.say(&word).expect("a cluster can be created");
             (first_start(&mut supervisor), supervisor)
         });
         let (port, supervisor) = starting.await.expect("Postgres starts");
@@ -97,6 +117,16 @@ impl Cluster {
     /// Ends every process of Postgres at once, without a checkpoint: what a crash leaves behind.
     pub async fn stop_immediate(&self) {
         self.say("stop".to_owned()).await;
+    }
+
+    /// Ends every process by SIGKILL: what is left when a machine is gone.
+    pub async fn kill(&self) {
+        self.say("kill".to_owned()).await;
+    }
+
+    /// Makes a standby take over, and waits until it has.
+    pub async fn promote(&self) {
+        self.execute("postgres", "select pg_promote()").await;
     }
 
     /// Starts it again after [`Self::stop_immediate`], on the same port and data.
@@ -139,6 +169,12 @@ impl Cluster {
             .connect()
             .await
             .expect("the cluster accepts connections")
+    }
+
+    fn directory(&self) -> PathBuf {
+        let supervisor = self.supervisor.lock();
+        let supervisor = supervisor.unwrap_or_else(PoisonError::into_inner);
+        supervisor.directory().to_owned()
     }
 
     async fn say(&self, words: String) {

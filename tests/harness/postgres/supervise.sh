@@ -1,7 +1,7 @@
 # Runs one Postgres cluster for one test process, and outlives that process just long enough to clean up.
 #
 # Arguments: the folder of Postgres' programs, then options for `postgres`.
-# Input: `start PORT`, `stop`, `freeze` or `thaw`. Each is answered by one line, `ok` or what went wrong.
+# Input: `create`, `copy DIRECTORY`, `start PORT`, `stop`, `kill`, `freeze` or `thaw`. Each is answered by one line, `ok` or what went wrong.
 # The end of the input stops Postgres and removes its directory: the kernel closes the pipe whichever way the test ended.
 # The first line of the output is the directory.
 
@@ -53,7 +53,25 @@ create() {
 local all all trust
 host all needs_password 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
 RULES
+}
+
+# A standby of the cluster in that directory, which must be stopped.
+copy() {
+    $as cp -a "$1/data" "$dir/data" 2>"$dir/log" || return 1
+    rm -f "$dir/data/postmaster.pid"
+    $as touch "$dir/data/standby.signal"
+}
+
+# Without a word to anybody, as a machine that is gone.
+kill_all() {
+    [ -n "$postmaster" ] || return 0
+    signal STOP
+    signal KILL
+    wait "$postmaster"
+    postmaster=
+    rm -f "$dir/data/postmaster.pid"
 }
 
 start() {
@@ -68,11 +86,13 @@ start() {
     done
 }
 
-while read -r word port; do
+while read -r word argument; do
     case $word in
     create) if create; then echo ok; else failed "initdb failed"; fi ;;
-    start) if start "$port" "$@"; then echo ok; else failed "postgres did not start"; fi ;;
+    copy) if copy "$argument"; then echo ok; else failed "no copy"; fi ;;
+    start) if start "$argument" "$@"; then echo ok; else failed "postgres did not start"; fi ;;
     stop) stop && echo ok ;;
+    kill) kill_all && echo ok ;;
     freeze) signal STOP && echo ok ;;
     thaw) signal CONT && echo ok ;;
     *) echo "unknown word: $word" ;;

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -16,10 +16,11 @@ pub(super) struct Supervisor {
     /// Closed by `drop`, which is the sign to clean up.
     words: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
+    directory: PathBuf,
 }
 
 impl Supervisor {
-    pub(super) fn spawn(programs: &Path, options: &[&str]) -> Self {
+    pub(super) fn spawn(programs: &Path, options: &[String]) -> Self {
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "supervise"])
             .arg(programs)
@@ -37,12 +38,18 @@ impl Supervisor {
             shell,
             words,
             answers,
+            directory: PathBuf::new(),
         };
+        supervisor.directory = supervisor.line().into();
         assert!(
-            Path::new(&supervisor.line()).is_dir(),
+            supervisor.directory.is_dir(),
             "no directory for Postgres could be made"
         );
         supervisor
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Has a word obeyed, or returns why it was not.
