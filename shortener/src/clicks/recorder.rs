@@ -81,8 +81,8 @@ struct Batch {
     from: Position,
     to: Position,
     records: usize,
-    /// The last record read, to set aside if it alone is refused.
-    last: Vec<u8>,
+    /// The first record read, to set aside if it is the only one and is refused.
+    first: Vec<u8>,
     unreadable: u64,
 }
 
@@ -248,7 +248,7 @@ impl Recorder {
             self.batch_limit = batch.records / 2;
             return Ok(Turn::Recorded(batch.from));
         }
-        self.refused.set_aside(&batch.last, &error.to_string())?;
+        self.refused.set_aside(&batch.first, &error.to_string())?;
         let mut tx = self.db.begin_background().await?;
         if !store::advance(tx.conn(), &self.origin.journal, batch.from, batch.to).await? {
             anyhow::bail!("the journal's position was moved by somebody else");
@@ -273,7 +273,7 @@ fn collect(tools: &mut Tools, from: Position, limit: usize) -> anyhow::Result<Ba
         from,
         to: from,
         records: 0,
-        last: Vec::new(),
+        first: Vec::new(),
         unreadable: 0,
     };
     while batch.records < limit {
@@ -288,8 +288,8 @@ fn collect(tools: &mut Tools, from: Position, limit: usize) -> anyhow::Result<Ba
             Ok(row) => batch.rows.push(row),
             Err(_) => batch.unreadable += 1,
         }
-        if limit == 1 {
-            batch.last = record.bytes.to_vec();
+        if batch.records == 1 {
+            batch.first = record.bytes.to_vec();
         }
     }
     Ok(batch)
