@@ -19,6 +19,10 @@ use sqlx::{
 /// Any constant will do, as long as no other program takes it in the same database.
 const BULK_LOAD_LOCK: i64 = 0x7572_6c62_756c_6b00;
 
+/// A process that is stopped, or whose machine is gone without a word, must not keep what it has locked: recorders share
+/// roll-ups. Longer than any of them pauses between two statements, and `local` so that a pooler's session keeps nothing.
+const BEGIN_BACKGROUND: &str = "begin; set local idle_in_transaction_session_timeout = '5s'";
+
 /// The same kind of thing for each database: a pool, a connection, a transaction.
 #[derive(Clone, Debug)]
 pub enum Either<P, S> {
@@ -95,7 +99,9 @@ impl Db {
     /// Starts a transaction for work that no request waits for.
     pub async fn begin_background(&self) -> sqlx::Result<Tx> {
         match &self.pools {
-            Either::Postgres(pools) => Ok(Tx(Either::Postgres(pools.background.begin().await?))),
+            Either::Postgres(pools) => Ok(Tx(Either::Postgres(
+                pools.background.begin_with(BEGIN_BACKGROUND).await?,
+            ))),
             Either::Sqlite(_) => self.begin().await,
         }
     }
