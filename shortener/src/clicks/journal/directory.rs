@@ -66,16 +66,18 @@ impl JournalDirectory {
         }
     }
 
-    /// All journals, in no particular order. The states may change while they are read.
+    /// All journals, in no particular order. The states may change while they are read. One that cannot be looked at hides
+    /// no other: it is dead until somebody tries to adopt it, and is told why not. A file is nobody's journal.
     pub fn journals(&self) -> Result<Vec<Found>, Error> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(while_doing("list", &self.path))? {
-            let name = entry.map_err(while_doing("list", &self.path))?.file_name();
-            if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
-                found.push(Found {
-                    id,
-                    state: self.state(id)?,
-                });
+            let entry = entry.map_err(while_doing("list", &self.path))?;
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.parse().ok());
+            if let Some(id) = id.filter(|_| !is_file) {
+                let state = self.state(id).unwrap_or(State::Dead);
+                found.push(Found { id, state });
             }
         }
         Ok(found)
