@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::{AssertSqlSafe, PgConnection, QueryBuilder};
 
 use super::{journal::Position, recorder::Origin, row::ClickRow, visitor::Salt};
 use crate::database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp};
@@ -334,34 +334,45 @@ pub async fn forget_salts_before(db: &Db, day: i64) -> sqlx::Result<()> {
 }
 
 /// Makes the partition of the month that begins on `month`. SQLite has none.
+///
+/// Clicks of that month may be in the default partition already, by a clock that ran ahead: they move.
 pub async fn make_partition(db: &Db, month: NaiveDate) -> sqlx::Result<()> {
-    let Either::Postgres(_) = db.writer() else {
+    let mut tx = db.begin_background().await?;
+    let Either::Postgres(conn) = tx.conn() else {
         return Ok(());
     };
     let name = partition_name(month);
     let next = month + chrono::Months::new(1);
-    let mut tx = db.begin_background().await?;
-    if let Either::Postgres(conn) = tx.conn() {
-        let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-            .bind(&name)
-            .fetch_one(&mut *conn)
-            .await?;
-        if exists {
-            return Ok(());
-        }
-        // Two replicas must not make the same one; nor may this wait long behind others, while others wait behind it.
-        sqlx::raw_sql(
-            "set local lock_timeout = '5s'; lock table click_default in access exclusive mode",
-        )
-        .execute(&mut *conn)
-        .await?;
-        sqlx::raw_sql(AssertSqlSafe(format!(
-            "create table if not exists {name} partition of click for values from ('{month} UTC') to ('{next} UTC')"
-        )))
-        .execute(conn)
-        .await?;
+    if is_relation(conn, &name).await? {
+        return Ok(());
     }
+    // Two replicas must not make the same one; nor may this wait long behind others, while others wait behind it.
+    sqlx::raw_sql(
+        "set local lock_timeout = '5s'; lock table click_default in access exclusive mode",
+    )
+    .execute(&mut *conn)
+    .await?;
+    if is_relation(conn, &name).await? {
+        return Ok(());
+    }
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "create table {name} (like click including defaults including constraints);
+         with moved as (
+             delete from click_default where occurred_at >= '{month} UTC' and occurred_at < '{next} UTC' returning *
+         )
+         insert into {name} select * from moved;
+         alter table click attach partition {name} for values from ('{month} UTC') to ('{next} UTC')"
+    )))
+    .execute(conn)
+    .await?;
     tx.commit().await
+}
+
+async fn is_relation(conn: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select to_regclass($1) is not null")
+        .bind(name)
+        .fetch_one(conn)
+        .await
 }
 
 /// Drops the clicks before `oldest`: whole months on Postgres, a slice at a time on SQLite.
