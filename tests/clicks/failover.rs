@@ -9,6 +9,7 @@ use harness::{
 
 use crate::{
     books::{Books, number_of_clicks},
+    journals::{data_dir, journals},
     outages::Breakable,
     visitors::{Visitors, some_urls},
 };
@@ -117,6 +118,30 @@ harness::on_each_postgres! {
         assert!(number_of_clicks(&pair.database).await < count.answered, "the standby lagged");
         let service = pair.start_service().await;
         Books::default().balance(&pair.database, &service, count).await;
+    }
+
+    // Wrong, and known: a closed journal without a row in the database is taken for one whose clicks are safe, and removed. It
+    // cannot be told from one of another database that the folder was used with before.
+    async fn a_closed_journal_that_the_standby_never_heard_of_is_lost(pair: Pair) {
+        let mut pair = pair;
+        let service = pair.start_service().await;
+        let urls = some_urls(&service).await;
+        service.terminate().await;
+        pair.catch_up().await;
+        pair.replication.cut().await;
+        let service = pair.start_service().await;
+        let visitors = Visitors::come(&service, &urls);
+        visitors.are_answered(A_FEW).await;
+        let count = visitors.leave().await;
+        let exit = service.terminate().await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        assert!(number_of_clicks(&pair.database).await >= count.answered);
+
+        pair.fail_over().await;
+        let _service = pair.start_service().await;
+        let gone = async || journals(&data_dir(&pair.database)).len() == 2;
+        eventually::holds("its folder is removed", SOON, gone).await;
+        assert_eq!(number_of_clicks(&pair.database).await, 0, "mended: expect them all");
     }
 }
 
