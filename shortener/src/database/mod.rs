@@ -21,10 +21,6 @@ use sqlx::{
 /// Any constant will do, as long as no other program takes it in the same database.
 const BULK_LOAD_LOCK: i64 = 0x7572_6c62_756c_6b00;
 
-/// A process that is stopped, or whose machine is gone without a word, must not keep what it has locked: recorders share
-/// roll-ups. Longer than any of them pauses between two statements, and `local` so that a pooler's session keeps nothing.
-const BEGIN_BACKGROUND: &str = "begin; set local idle_in_transaction_session_timeout = '5s'";
-
 /// The same kind of thing for each database: a pool, a connection, a transaction.
 #[derive(Clone, Debug)]
 pub enum Either<P, S> {
