@@ -128,14 +128,14 @@ fn assert_about(stats: &Value, expected: u64) {
     );
 }
 
+/// Names and numbers, in the order of the answer.
 pub(crate) fn shares(shares: &Value) -> Vec<(&str, u64)> {
     let shares = shares.as_array().expect("shares are a list");
-    let share = |share: &'_ Value| (share["value"].clone(), share["clicks"].as_u64().unwrap());
     shares
         .iter()
         .map(|line| {
-            let (_, clicks) = share(line);
-            (line["value"].as_str().expect("a name"), clicks)
+            let name = line["value"].as_str().expect("a name");
+            (name, line["clicks"].as_u64().expect("a number"))
         })
         .collect()
 }

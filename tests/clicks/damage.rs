@@ -75,7 +75,7 @@ const CASES: [Case; 8] = [
     Case {
         name: "the file is cut within the last click",
         spoil: |segment, frames| {
-            truncate(segment, usize::midpoint(frames[CLICKS - 1], frames[CLICKS]))
+            truncate(segment, usize::midpoint(frames[CLICKS - 1], frames[CLICKS]));
         },
         lost: &[CLICKS - 1],
         damaged: 1.0,

@@ -118,6 +118,26 @@ harness::on_each_postgres! {
         let service = pair.start_service().await;
         Books::default().balance(&pair.database, &service, count).await;
     }
+
+    async fn a_closed_journal_that_the_standby_never_heard_of_is_recorded_again(pair: Pair) {
+        let mut pair = pair;
+        let service = pair.start_service().await;
+        let urls = some_urls(&service).await;
+        service.terminate().await;
+        pair.catch_up().await;
+        pair.replication.cut().await;
+        let service = pair.start_service().await;
+        let visitors = Visitors::come(&service, &urls);
+        visitors.are_answered(A_FEW).await;
+        let count = visitors.leave().await;
+        let exit = service.terminate().await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        assert!(number_of_clicks(&pair.database).await >= count.answered);
+
+        pair.fail_over().await;
+        let service = pair.start_service().await;
+        Books::default().balance(&pair.database, &service, count).await;
+    }
 }
 
 async fn round(mut pair: Pair, killed: KilledWhen) {

@@ -2,6 +2,9 @@
 //!
 //! `make test` tries each kind of breakage a few times, `make soak` a hundred times in all.
 
+// Says to clippy that all of this is tests, where `unwrap` is a way to fail.
+#![cfg(test)]
+
 // What goes wrong.
 mod adoption;
 mod damage;

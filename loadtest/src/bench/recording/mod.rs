@@ -120,7 +120,7 @@ fn section(clicks: u32, recorded: &[Taken], copied: &[Taken]) -> Section {
 async fn open_database(url: &str) -> anyhow::Result<Db> {
     let config = Cli::try_parse_from(["shortener", "--database-url", url])?.serve;
     let db = open::open(&config.database.url()?, &config.database).await?;
-    retention::tend(&db, 0, Timestamp::now()).await?;
+    retention::make_partitions(&db, Timestamp::now()).await;
     Ok(db)
 }
 
