@@ -168,6 +168,6 @@ fn cost(threads: u32, append: impl Fn(&Journal, usize) + Sync) -> anyhow::Result
             scope.spawn(|| (0..RECORDS as usize).for_each(|number| append(&journal, number)));
         }
     });
-    let taken: Duration = meter::of_this_process() - before;
+    let taken: Duration = meter::of_this_process().saturating_sub(before);
     Ok(taken.as_nanos() as f64 / f64::from(RECORDS * threads))
 }

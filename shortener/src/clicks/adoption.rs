@@ -128,6 +128,14 @@ impl Adoption {
             remove(journal);
             return None;
         }
+        // A closed one is as its owner left it, unless a fail-over has taken that back: then its row is made anew.
+        if state == State::Dead
+            && let Err(error) =
+                store::register(&self.db, &self.origin_of(&journal), Timestamp::now()).await
+        {
+            tracing::warn!(%error, "a journal cannot be adopted while the database is away");
+            return None;
+        }
         let (end, is_empty) = self.record(&journal).await?;
         if state == State::Dead {
             self.metrics.adopted.inc();
@@ -146,16 +154,17 @@ impl Adoption {
         })
     }
 
-    async fn record(&self, journal: &DeadJournal) -> Option<(Position, bool)> {
-        let origin = Origin {
+    /// An adopted journal is this process's.
+    fn origin_of(&self, journal: &DeadJournal) -> Origin {
+        Origin {
             journal: journal.id().to_string(),
             ..self.origin.clone()
-        };
-        let id = origin.journal.clone();
-        if let Err(error) = store::register(&self.db, &origin, Timestamp::now()).await {
-            tracing::warn!(%error, "a journal cannot be adopted while the database is away");
-            return None;
         }
+    }
+
+    async fn record(&self, journal: &DeadJournal) -> Option<(Position, bool)> {
+        let origin = self.origin_of(journal);
+        let id = origin.journal.clone();
         let mut recorder = Recorder::new(
             self.db.clone(),
             origin,

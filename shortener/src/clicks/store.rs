@@ -12,6 +12,10 @@ use crate::database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::T
 /// SQLite takes 32,766 values in a statement; a click has 17.
 const SQLITE_ROWS: usize = 1_900;
 
+/// Up to here single values are as fast as `copy`, which sends two packets before it hears anything: the second one waits
+/// for the server's delayed acknowledgement of the first, some 40 ms.
+const FEW: usize = 64;
+
 /// Stands for all URLs together in place of a URL's id, and comes before any.
 pub const ALL: i64 = 0;
 
@@ -117,9 +121,9 @@ pub async fn insert_clicks(tx: &mut Tx, rows: &[ClickRow], text: &[u8]) -> sqlx:
     if rows.is_empty() {
         return Ok(());
     }
-    if let Either::Sqlite(_) = tx.conn() {
+    if matches!(tx.conn(), Either::Sqlite(_)) || rows.len() <= FEW {
         for rows in rows.chunks(SQLITE_ROWS) {
-            insert_clicks_sqlite(tx, rows).await?;
+            insert_values(tx, rows).await?;
         }
         return Ok(());
     }
@@ -160,25 +164,36 @@ pub fn write_copy(rows: &[ClickRow], text: &mut Vec<u8>) {
     text.extend_from_slice(&copy.into_bytes());
 }
 
-async fn insert_clicks_sqlite(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()> {
-    let Either::Sqlite(conn) = tx.conn() else {
-        unreachable!("the caller has looked");
-    };
-    let count = i64::try_from(rows.len()).expect("a batch fits");
-    // Events take their ids from the same counter.
-    let last: i64 = sqlx::query_scalar(
-        "update sqlite_sequence set seq = seq + $1 where name = 'event' returning seq",
-    )
-    .bind(count)
-    .fetch_one(&mut *conn)
-    .await?;
-    let mut query = QueryBuilder::new(
-        "insert into click (id, url_id, user_id, occurred_at, visitor, kind, referrer, browser, os, device,
-         country, utm_source, utm_medium, utm_campaign, utm_term, utm_content) ",
-    );
-    query.push_values(
-        rows.iter().zip(last - count + 1..),
-        |mut values, (row, id)| {
+/// The next ids of clicks and events, which share their numbers.
+async fn take_ids(tx: &mut Tx, count: usize) -> sqlx::Result<Vec<i64>> {
+    let count = i64::try_from(count).expect("a batch fits");
+    match tx.conn() {
+        Either::Postgres(conn) => {
+            sqlx::query_scalar("select nextval('event_id_seq') from generate_series(1, $1)")
+                .bind(count)
+                .fetch_all(conn)
+                .await
+        }
+        Either::Sqlite(conn) => {
+            let last: i64 = sqlx::query_scalar(
+                "update sqlite_sequence set seq = seq + $1 where name = 'event' returning seq",
+            )
+            .bind(count)
+            .fetch_one(conn)
+            .await?;
+            Ok((last - count + 1..=last).collect())
+        }
+    }
+}
+
+async fn insert_values(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()> {
+    let ids = take_ids(tx, rows.len()).await?;
+    either!(tx.conn(), conn => {
+        let mut query = QueryBuilder::new(
+            "insert into click (id, url_id, user_id, occurred_at, visitor, kind, referrer, browser, os, device,
+             country, utm_source, utm_medium, utm_campaign, utm_term, utm_content) ",
+        );
+        query.push_values(rows.iter().zip(ids), |mut values, (row, id)| {
             values
                 .push_bind(id)
                 .push_bind(row.url_id)
@@ -196,15 +211,10 @@ async fn insert_clicks_sqlite(tx: &mut Tx, rows: &[ClickRow]) -> sqlx::Result<()
                 .push_bind(row.campaign.name.as_deref())
                 .push_bind(row.campaign.term.as_deref())
                 .push_bind(row.campaign.content.as_deref());
-        },
-    );
-    // As many texts as there are batch sizes: not worth keeping.
-    query
-        .build()
-        .persistent(false)
-        .execute(conn)
-        .await
-        .map(drop)
+        });
+        // As many texts as there are batch sizes: not worth keeping.
+        query.build().persistent(false).execute(conn).await.map(drop)
+    })
 }
 
 /// The roll-ups of `keys`, which are in order and hold, for each of their days, the one of all URLs. They are nobody

@@ -68,7 +68,7 @@ pub(super) async fn measure(plan: &Plan, cluster: &Arc<Cluster>) -> anyhow::Resu
             let requests = side.of_url[round as usize].len() + side.of_all[round as usize].len();
             let requests = u32::try_from(requests)?;
             side.cpu
-                .push((after - before).as_secs_f64() * 1e3 / f64::from(requests));
+                .push(after.saturating_sub(before).as_secs_f64() * 1e3 / f64::from(requests));
         }
     }
     Ok(section(&sides))
@@ -107,6 +107,9 @@ impl Side {
     }
 }
 
+/// The times of one kind of request, round by round.
+type Times = fn(&Side) -> &[Vec<f64>];
+
 fn cpu(sides: &[Side]) -> anyhow::Result<Vec<Duration>> {
     let services = sides.iter().map(|side| side.service.pid());
     services.map(meter::of_process).collect()
@@ -123,7 +126,7 @@ fn section(sides: &[Side]) -> Section {
     };
     let mut rows = Vec::new();
     let mut verdicts = Vec::new();
-    let kinds: [(&str, fn(&Side) -> &[Vec<f64>]); 2] = [
+    let kinds: [(&str, Times); 2] = [
         ("`GET /urls/{id}/stats`", |side| &side.of_url),
         ("`GET /stats`", |side| &side.of_all),
     ];
