@@ -59,7 +59,7 @@ pub(super) async fn measure(plan: &Plan, cluster: &Cluster) -> anyhow::Result<Se
                 store::copy(&mut connection, &text).await?;
                 copied.push(meter.read()?);
             }
-            let (clicks, _) = store::count(&mut connection).await?;
+            let clicks = store::count(&mut connection).await?;
             ensure!(
                 clicks == i64::from(plan.clicks),
                 "{clicks} clicks were written"
