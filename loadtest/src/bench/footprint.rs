@@ -37,7 +37,7 @@ const TARGET_LOAD_MB: f64 = 150.0;
 
 pub(super) async fn measure(plan: &Plan, cluster: &Arc<Cluster>) -> anyhow::Result<Section> {
     let mut starts = Vec::new();
-    for _ in 0..2 * plan.rounds + 1 {
+    for _ in 0..=2 * plan.rounds {
         let database = Database::fresh(Backend::Sqlite).await;
         starts.push(start(&database).await?);
     }
