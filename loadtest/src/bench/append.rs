@@ -1,6 +1,6 @@
 //! What a click costs the redirect that it belongs to: processor time of the append to the journal.
 
-use std::{cell::RefCell, thread, time::Duration};
+use std::{cell::RefCell, thread};
 
 use anyhow::Context as _;
 use axum::http::{
@@ -168,6 +168,6 @@ fn cost(threads: u32, append: impl Fn(&Journal, usize) + Sync) -> anyhow::Result
             scope.spawn(|| (0..RECORDS as usize).for_each(|number| append(&journal, number)));
         }
     });
-    let taken: Duration = meter::of_this_process().saturating_sub(before);
+    let taken = meter::of_this_process().saturating_sub(before);
     Ok(taken.as_nanos() as f64 / f64::from(RECORDS * threads))
 }

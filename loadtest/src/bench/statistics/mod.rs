@@ -24,6 +24,9 @@ const DAYS: i64 = 90;
 
 const TARGET: f64 = 1.3;
 
+/// Picks the times of one kind of request.
+type Rounds = fn(&Side) -> &[Vec<f64>];
+
 /// A service with so many clicks behind it.
 struct Side {
     clicks: u32,
@@ -57,10 +60,8 @@ pub(super) async fn measure(plan: &Plan, cluster: &Arc<Cluster>) -> anyhow::Resu
                 let side = &mut sides[(number as usize + turn) % 2];
                 let milliseconds = side.ask(&path).await?;
                 side.of_url[round as usize].push(milliseconds);
-                if number.is_multiple_of(4) {
-                    let milliseconds = side.ask("/stats").await?;
-                    side.of_all[round as usize].push(milliseconds);
-                }
+                let milliseconds = side.ask("/stats").await?;
+                side.of_all[round as usize].push(milliseconds);
             }
         }
         let after = cpu(&sides)?;
@@ -107,9 +108,6 @@ impl Side {
     }
 }
 
-/// The times of one kind of request, round by round.
-type Times = fn(&Side) -> &[Vec<f64>];
-
 fn cpu(sides: &[Side]) -> anyhow::Result<Vec<Duration>> {
     let services = sides.iter().map(|side| side.service.pid());
     services.map(meter::of_process).collect()
@@ -126,7 +124,7 @@ fn section(sides: &[Side]) -> Section {
     };
     let mut rows = Vec::new();
     let mut verdicts = Vec::new();
-    let kinds: [(&str, Times); 2] = [
+    let kinds: [(&str, Rounds); 2] = [
         ("`GET /urls/{id}/stats`", |side| &side.of_url),
         ("`GET /stats`", |side| &side.of_all),
     ];
