@@ -1,11 +1,12 @@
 //! Makes partitions for the clicks to come, and drops those of clicks that are too old to keep.
 
+mod store;
+
 use std::time::Duration;
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 use tokio_util::sync::CancellationToken;
 
-use super::store;
 use crate::database::{Db, timestamp::Timestamp};
 
 const INTERVAL: Duration = Duration::from_hours(1);
