@@ -81,6 +81,7 @@ impl Process {
             .env("SHORTENER_LISTEN", "127.0.0.1:0")
             .env("SHORTENER_LOG_FORMAT", "json")
             .env("SHORTENER_MANAGEMENT_LISTEN", "127.0.0.1:0")
+            .envs(profile())
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .args(arguments)
             .current_dir(database.dir())
@@ -283,4 +284,11 @@ mod tests {
         }
         assert_eq!(announced("listening on 127.0.0.1:4", "public"), None);
     }
+}
+
+/// Where an instrumented service writes down which lines it ran: where its tests do.
+fn profile() -> Option<(&'static str, std::ffi::OsString)> {
+    #[expect(clippy::disallowed_methods, reason = "no setting, but the compiler's")]
+    let place = std::env::var_os("LLVM_PROFILE_FILE");
+    place.map(|place| ("LLVM_PROFILE_FILE", place))
 }
