@@ -269,6 +269,13 @@ fn announced(line: &str, name: &str) -> Option<SocketAddr> {
     member("address")?.parse().ok()
 }
 
+/// Where an instrumented service writes down which lines it ran: where its tests do.
+fn profile() -> Option<(&'static str, std::ffi::OsString)> {
+    #[expect(clippy::disallowed_methods, reason = "no setting, but the compiler's")]
+    let place = std::env::var_os("LLVM_PROFILE_FILE");
+    place.map(|place| ("LLVM_PROFILE_FILE", place))
+}
+
 #[cfg(test)]
 mod tests {
     use super::announced;
@@ -284,11 +291,4 @@ mod tests {
         }
         assert_eq!(announced("listening on 127.0.0.1:4", "public"), None);
     }
-}
-
-/// Where an instrumented service writes down which lines it ran: where its tests do.
-fn profile() -> Option<(&'static str, std::ffi::OsString)> {
-    #[expect(clippy::disallowed_methods, reason = "no setting, but the compiler's")]
-    let place = std::env::var_os("LLVM_PROFILE_FILE");
-    place.map(|place| ("LLVM_PROFILE_FILE", place))
 }
