@@ -24,10 +24,6 @@ pub enum ApiError {
     #[error("this path does not take that method; the Allow header lists those it takes")]
     MethodNotAllowed,
 
-    /// The link was there and will not come back by itself.
-    #[error("this link {0}")]
-    Gone(&'static str),
-
     #[error("{reason}")]
     Conflict { field: &'static str, reason: String },
 
@@ -85,7 +81,6 @@ impl ApiError {
         match self {
             Self::NotFound(_) | Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Gone(_) => StatusCode::GONE,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::BadRow(bad) if bad.is_conflict => StatusCode::CONFLICT,
             Self::Invalid(_) | Self::Unprocessable(_) | Self::BadRow(_) => {

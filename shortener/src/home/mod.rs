@@ -46,10 +46,6 @@ pub fn problem_page(status: StatusCode) -> String {
             "Link not found",
             "There is no link here. Check the address for a typing error.",
         ),
-        StatusCode::GONE => (
-            "Link no longer available",
-            "This link has ended. Ask whoever gave it to you for a new one.",
-        ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Please try again in a moment",
             "The link cannot be looked up right now.",

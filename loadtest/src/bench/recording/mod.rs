@@ -16,10 +16,11 @@ use shortener::{
         refused::RefusedClicks,
         retention,
         row::Interpreter,
+        store as clicks,
         visitor::Salt,
     },
     config::Cli,
-    database::{Db, copy::CopyText, open, timestamp::Timestamp},
+    database::{Db, open, timestamp::Timestamp},
 };
 
 use super::{
@@ -143,27 +144,13 @@ fn records(clicks: u32) -> Vec<Vec<u8>> {
 /// The rows that the recorder makes of `records`.
 fn copy_text(records: &[Vec<u8>]) -> anyhow::Result<Vec<u8>> {
     let mut interpreter = Interpreter::new(Vec::new());
-    let mut text = CopyText::default();
-    for record in records {
-        let row = interpreter.row(record)?;
-        text.plain(row.url_id)
-            .plain(row.user_id)
-            .plain(row.occurred_at)
-            .plain(row.visitor.cast_signed())
-            .plain(row.kind_number())
-            .optional_text(row.referrer.as_deref())
-            .text(row.browser)
-            .text(row.os)
-            .text(row.device)
-            .optional_text(row.country.as_deref())
-            .optional_text(row.campaign.source.as_deref())
-            .optional_text(row.campaign.medium.as_deref())
-            .optional_text(row.campaign.name.as_deref())
-            .optional_text(row.campaign.term.as_deref())
-            .optional_text(row.campaign.content.as_deref())
-            .end_row();
-    }
-    Ok(text.into_bytes())
+    let rows = records
+        .iter()
+        .map(|record| interpreter.row(record))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut text = Vec::new();
+    clicks::write_copy(&rows, &mut text);
+    Ok(text)
 }
 
 /// Drains a journal with `records`.
