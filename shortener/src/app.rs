@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bulk::Loader,
@@ -18,8 +19,21 @@ use crate::{
     config::{Auth, Config, LimitsConfig},
     database::{Db, open},
     health::{self, Readiness},
-    http::{client_address::TrustedProxies, envelope::Envelope, host::Host, server},
+    http::{
+        client_address::TrustedProxies,
+        envelope::Envelope,
+        host::Host,
+        server::{self, Routed},
+    },
+    links::{self, Links},
     metrics::Metrics,
+    rate_limit::{self, RateLimits},
+    redirect::{
+        fast_path::{self, FastPath},
+        http::Redirects,
+    },
+    redis_client::Redis,
+    replicas::{self, Duties, Replicas},
     router,
     shutdown::{Signals, Tasks},
     urls::http::Judgement,
@@ -32,7 +46,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, FromRef)]
 pub struct AppState {
     pub db: Db,
+    pub links: Arc<Links>,
     pub clicks: Arc<Clicks>,
+    pub redirects: Redirects,
     pub loader: Loader,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
@@ -95,10 +111,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new().context("could not set up the metrics")?);
     let readiness = Readiness::new(metrics.ready.clone());
     let management_router = health::router(Arc::clone(&metrics), readiness.clone());
-    let management_stop = tokio_util::sync::CancellationToken::new();
+    let management_stop = CancellationToken::new();
     tasks.spawn(server::serve(
         management,
-        management_router,
+        move |peer| Routed::new(management_router.clone(), peer),
         tasks.clone(),
         management_stop.clone(),
         Duration::from_secs(1),
@@ -110,30 +126,34 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         return Ok(());
     };
 
-    let ingredients = Ingredients {
-        config: &config.clicks,
-        data_dir: &config.database.data_dir,
-        own_hosts: config.access.public_hosts.iter().map(Host::site).collect(),
-        db: db.clone(),
-        metrics: Arc::clone(&metrics.clicks),
-    };
-    let starting = Recording::start(ingredients, &tasks);
-    let Some(recording) = unless_stopped(&mut signals, starting).await? else {
+    // What others wait for ends last.
+    let shared_stop = CancellationToken::new();
+    let starting = start(&config, &db, &tasks, &metrics, shared_stop.clone());
+    let Some(running) = unless_stopped(&mut signals, starting).await? else {
         return Ok(());
     };
 
     let listen = public.local_addr().context("the listener has an address")?;
-    let clicks = Arc::clone(&recording.clicks);
-    let router = router::build(state(&config, listen, db.clone(), clicks, &tasks, &metrics));
+    let state = state(&config, listen, db.clone(), &running, &tasks, &metrics);
+    let shared = Arc::new(fast_path::Shared {
+        redirects: state.redirects.clone(),
+        metrics: Arc::clone(&metrics.http),
+        trusted_proxies: Arc::clone(&state.envelope.trusted_proxies),
+    });
+    let router = router::build(state);
+    let make = move |peer| {
+        let behind = Routed::new(router.clone(), peer);
+        FastPath::new(Arc::clone(&shared), behind, peer)
+    };
     readiness.set(true);
 
     let drain = Duration::from_secs(config.drain_seconds);
-    let serving = server::serve(public, router, tasks.clone(), tasks.stop_token(), drain);
+    let serving = server::serve(public, make, tasks.clone(), tasks.stop_token(), drain);
     let outcome = serve_until_told(serving, &tasks, &readiness, &mut signals).await;
     outcome?;
-    let finishing = recording.finish(drain);
+    let finishing = running.recording.finish(drain);
     tokio::select! {
-        () = finishing => {}
+        () = finishing => shared_stop.cancel(),
         signal = signals.next() => bail!("ended at once by a second signal, {signal}"),
     }
     management_stop.cancel();
@@ -149,23 +169,110 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What runs beside the requests.
+struct Running {
+    recording: Arc<Recording>,
+    links: Arc<Links>,
+    limits: Arc<RateLimits>,
+}
+
+/// Starts it all: caches and journal first, and then being known to others, who rely on both.
+async fn start(
+    config: &Config,
+    db: &Db,
+    tasks: &Tasks,
+    metrics: &Metrics,
+    stop: CancellationToken,
+) -> anyhow::Result<Running> {
+    let replicas = db.background().zip(db.lease());
+    let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
+    let redis = config.links.redis()?;
+    let redis = redis.map(|client| Arc::new(Redis::new(client, Arc::clone(&metrics.redis))));
+    if let Some(redis) = &redis {
+        let connecting = Arc::clone(redis).keep_connected(stop.clone());
+        tasks.spawn_worker("connection to Redis", stop.clone(), connecting);
+    }
+    let installation = links::installation(db).await?;
+    let limits = RateLimits::new(rate_limit::Ingredients {
+        redirects: config.rates.redirects(),
+        api: config.rates.api(),
+        redis: redis.clone(),
+        installation: installation.clone(),
+        replicas: replicas.clone(),
+        metrics: Arc::clone(&metrics.rate_limits),
+    });
+    let given = links::Ingredients {
+        db: db.clone(),
+        replicas: replicas.clone(),
+        // Beside a file on this machine Redis would only be slower.
+        redis: redis.filter(|_| replicas.is_some()),
+        installation,
+        max_bytes: config.links.cache_max_bytes,
+        stale_limit: config.links.stale_limit(),
+        metrics: Arc::clone(&metrics.links),
+    };
+    let links = Links::start(given, tasks, &stop);
+    let given = Ingredients {
+        config: &config.clicks,
+        data_dir: &config.database.data_dir,
+        own_hosts: config.access.public_hosts.iter().map(Host::site).collect(),
+        db: db.clone(),
+        replicas: replicas.clone(),
+        metrics: Arc::clone(&metrics.clicks),
+    };
+    let recording = Recording::start(given, tasks).await?;
+    let recording = Arc::new(recording);
+    if let (Some(replicas), Some(session)) = (replicas, db.session()) {
+        let duties = duties(&recording, &links);
+        replicas::start(replicas, session, duties, tasks, stop).await?;
+    }
+    Ok(Running {
+        recording,
+        links,
+        limits: Arc::new(limits),
+    })
+}
+
+/// What this process does when other replicas ask.
+fn duties(recording: &Arc<Recording>, links: &Arc<Links>) -> Duties {
+    let recording = Arc::clone(recording);
+    let [forgetful, moving] = [links, links].map(Arc::clone);
+    Duties {
+        drain: Box::new(move || Box::pin(recording.drain())),
+        forget: Box::new(move |change| {
+            let links = Arc::clone(&forgetful);
+            Box::pin(async move { links.obey(&change).await })
+        }),
+        note_space: Box::new(move |space| moving.note_space(space)),
+    }
+}
+
 fn state(
     config: &Config,
     listen: SocketAddr,
     db: Db,
-    clicks: Arc<Clicks>,
+    running: &Running,
     tasks: &Tasks,
     metrics: &Metrics,
 ) -> AppState {
     let hosts = Arc::new(Hosts::new(config.access.public_hosts.clone(), listen));
     let proxies = TrustedProxies::new(config.access.trusted_proxies.clone());
+    let links = Arc::clone(&running.links);
+    let clicks = Arc::clone(&running.recording.clicks);
     AppState {
         loader: Loader {
             db: db.clone(),
             tasks: tasks.clone(),
             folder: config.database.data_dir.as_path().into(),
         },
+        redirects: Redirects {
+            db: db.clone(),
+            links: Arc::clone(&links),
+            clicks: Arc::clone(&clicks),
+            limits: Arc::clone(&running.limits),
+        },
         db,
+        links,
         clicks,
         judgement: Judgement {
             hosts,

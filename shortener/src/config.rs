@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use ipnet::IpNet;
 
-use crate::{database::open::DatabaseUrl, http::host::Host};
+use crate::{database::open::DatabaseUrl, http::host::Host, rate_limit::Rate, redis_client};
 
 /// A URL shortener: redirects, clicks and their API, on SQLite or Postgres.
 #[derive(clap::Parser, Clone, Debug)]
@@ -81,6 +81,12 @@ pub struct Config {
     pub limits: LimitsConfig,
 
     #[command(flatten)]
+    pub rates: RatesConfig,
+
+    #[command(flatten)]
+    pub links: LinksConfig,
+
+    #[command(flatten)]
     pub clicks: ClicksConfig,
 
     #[command(flatten)]
@@ -126,6 +132,53 @@ pub struct LimitsConfig {
     /// Largest bulk file, in bytes; 0 for no limit.
     #[arg(long, env = "SHORTENER_MAX_BULK_BYTES", default_value_t = 2 << 30)]
     pub max_bulk_bytes: u64,
+}
+
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct RatesConfig {
+    /// Redirects that one client address may ask this replica for in a second, in the long run; 0 for no limit. Who is on
+    /// this machine is not limited.
+    #[arg(long, env = "SHORTENER_REDIRECT_RATE", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(..=MAX_RATE))]
+    pub redirect_rate: u32,
+
+    /// Redirects that one client address may ask for at once.
+    #[arg(long, env = "SHORTENER_REDIRECT_BURST", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=MAX_RATE))]
+    pub redirect_burst: u32,
+
+    /// API requests that one client address may make in a second, over all replicas (if they share a Redis), in the long run;
+    /// 0 for no limit.
+    #[arg(long, env = "SHORTENER_API_RATE", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=MAX_RATE))]
+    pub api_rate: u32,
+
+    /// API requests that one client address may make at once.
+    #[arg(long, env = "SHORTENER_API_BURST", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=MAX_RATE))]
+    pub api_burst: u32,
+}
+
+const MAX_RATE: i64 = 1_000_000;
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct LinksConfig {
+    /// Most memory that cached links may take, in bytes.
+    #[arg(long, env = "SHORTENER_CACHE_MAX_BYTES", default_value_t = 256 << 20)]
+    pub cache_max_bytes: u64,
+
+    /// How long cached links are served while Postgres cannot be asked whether they still hold, in seconds.
+    #[arg(long, env = "SHORTENER_STALE_LIMIT", default_value_t = 3_600)]
+    pub stale_limit: u64,
+
+    /// Redis, for links and limits that replicas share: `redis://:password@host:6379/0`, or `rediss://` for TLS. Without
+    /// one, or while it is away, links come from the database and each replica limits for itself.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<Secret>,
+
+    /// File that holds the Redis URL, instead of giving it directly.
+    #[arg(long, env = "REDIS_URL_FILE")]
+    pub redis_url_file: Option<PathBuf>,
+
+    /// File with the certificate of the authority that signed Redis' certificate, in PEM [default: the system's]
+    #[arg(long, env = "SHORTENER_REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -281,6 +334,37 @@ impl DatabaseConfig {
 
     pub fn wait(&self) -> Duration {
         Duration::from_secs(self.database_wait_seconds)
+    }
+}
+
+impl RatesConfig {
+    pub fn redirects(&self) -> Option<Rate> {
+        rate(self.redirect_rate, self.redirect_burst)
+    }
+
+    pub fn api(&self) -> Option<Rate> {
+        rate(self.api_rate, self.api_burst)
+    }
+}
+
+fn rate(per_second: u32, burst: u32) -> Option<Rate> {
+    (per_second > 0).then_some(Rate { per_second, burst })
+}
+
+impl LinksConfig {
+    /// The Redis that the settings name.
+    pub fn redis(&self) -> anyhow::Result<Option<redis::Client>> {
+        let url = Secret::resolve(
+            "REDIS_URL",
+            self.redis_url.as_ref(),
+            self.redis_url_file.as_ref(),
+        )?;
+        url.map(|url| redis_client::client(url.expose(), self.redis_ca_file.as_deref()))
+            .transpose()
+    }
+
+    pub fn stale_limit(&self) -> Duration {
+        Duration::from_secs(self.stale_limit)
     }
 }
 

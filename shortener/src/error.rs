@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{bulk::BadRow, database::failure, invalid::Invalid};
+use crate::{bulk::BadRow, database::failure, invalid::Invalid, rate_limit::Judged};
 
 /// What is wrong with which field, as sentences.
 pub type FieldErrors = BTreeMap<&'static str, String>;
@@ -17,6 +17,10 @@ pub type FieldErrors = BTreeMap<&'static str, String>;
 pub enum ApiError {
     #[error("there is no such {0}")]
     NotFound(&'static str),
+
+    /// It was there, and will not come back by itself.
+    #[error("this {0} is over")]
+    Gone(&'static str),
 
     #[error("there is nothing at this path")]
     UnknownPath,
@@ -54,6 +58,9 @@ pub enum ApiError {
     #[error("{0}")]
     Forbidden(&'static str),
 
+    #[error("too many requests from this client; try again when Retry-After says")]
+    TooManyRequests(Judged),
+
     /// A dependency is away; the same request may succeed later. The cause is logged, never sent.
     #[error("the service cannot do this right now; try again in a moment")]
     Unavailable(#[source] anyhow::Error),
@@ -80,6 +87,8 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::Gone(_) => StatusCode::GONE,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::BadRow(bad) if bad.is_conflict => StatusCode::CONFLICT,
@@ -123,6 +132,10 @@ impl IntoResponse for ApiError {
         self.log();
         let status = self.status();
         let detail = self.to_string();
+        let mut response = status.into_response();
+        if let Self::TooManyRequests(judged) = &self {
+            judged.describe(response.headers_mut());
+        }
         let errors = match self {
             Self::Invalid(errors) => errors,
             Self::Conflict { field, reason } => FieldErrors::from([(field, reason)]),
@@ -131,7 +144,6 @@ impl IntoResponse for ApiError {
             }
             _ => FieldErrors::new(),
         };
-        let mut response = status.into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

@@ -5,6 +5,7 @@
 // What the service is about.
 pub mod clicks;
 pub mod events;
+pub mod links;
 pub mod redirect;
 pub mod statistics;
 pub mod urls;
@@ -22,6 +23,9 @@ pub mod home;
 pub mod http;
 pub mod invalid;
 pub mod metrics;
+pub mod moment;
+pub mod rate_limit;
+pub mod redis_client;
 pub mod replicas;
 pub mod router;
 pub mod settings;

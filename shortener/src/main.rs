@@ -10,6 +10,10 @@ use shortener::{
     healthcheck, settings, telemetry,
 };
 
+/// A redirect is a handful of small allocations, which this one makes faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = match Cli::read() {

@@ -8,7 +8,10 @@ use prometheus::{
     process_collector::ProcessCollector,
 };
 
-use crate::clicks::metrics::ClickMetrics;
+use crate::{
+    clicks::metrics::ClickMetrics, links::metrics::LinkMetrics, rate_limit::RateLimitMetrics,
+    redis_client::RedisMetrics,
+};
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
 const DURATION_BUCKETS: [f64; 14] = [
@@ -127,6 +130,9 @@ pub struct Metrics {
     registry: Registry,
     pub http: Arc<HttpMetrics>,
     pub clicks: Arc<ClickMetrics>,
+    pub links: Arc<LinkMetrics>,
+    pub redis: Arc<RedisMetrics>,
+    pub rate_limits: Arc<RateLimitMetrics>,
     /// 1 once the service can serve.
     pub ready: IntGauge,
 }
@@ -145,12 +151,18 @@ impl Metrics {
         registered(&registry, build)?.set(1);
         let http = HttpMetrics::register(&registry)?.into();
         let clicks = ClickMetrics::register(&registry)?.into();
+        let links = LinkMetrics::register(&registry)?.into();
+        let redis = RedisMetrics::register(&registry)?.into();
+        let rate_limits = RateLimitMetrics::register(&registry)?.into();
         let ready = IntGauge::new("shortener_ready", "1 once this process can serve, else 0.")?;
         let ready = registered(&registry, ready)?;
         Ok(Self {
             registry,
             http,
             clicks,
+            links,
+            redis,
+            rate_limits,
             ready,
         })
     }

@@ -1,5 +1,7 @@
 //! The table of routes, and what stands in front of them. Reading this file is reading the API.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
@@ -13,11 +15,11 @@ use crate::{
     error::ApiError,
     events, health, home,
     http::{envelope, guard},
-    redirect, statistics, urls, users,
+    rate_limit, redirect, statistics, urls, users,
 };
 
 pub fn build(state: AppState) -> Router {
-    let api = api().route_layer(middleware::from_fn_with_state(
+    let api = api(&state).route_layer(middleware::from_fn_with_state(
         state.clone(),
         keep_to_this_machine,
     ));
@@ -42,7 +44,7 @@ pub fn build(state: AppState) -> Router {
         .with_state(state)
 }
 
-fn api() -> Router<AppState> {
+fn api(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/users", get(users::http::list).post(users::http::create))
         .route("/users/bulk", post(users::bulk::load))
@@ -67,6 +69,10 @@ fn api() -> Router<AppState> {
         .route("/events/bulk", post(events::bulk::load))
         .route("/urls/{id}/stats", get(statistics::http::of_url))
         .route("/stats", get(statistics::http::of_all))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&state.redirects.limits),
+            rate_limit::http::limit_api,
+        ))
         // Public, like the other way to follow a URL: see `keep_to_this_machine`.
         .merge(redirects("/urls/{id}/redirect"))
         .route("/health", get(health::health))

@@ -1,23 +1,18 @@
 //! Reads a journal and makes sense of it, off the threads that serve requests, and ahead of what is being recorded.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context as _;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
     journal::{Position, Reader},
-    row::{ClickRow, Interpreter},
-    store::{self, DayKey},
+    row::Interpreter,
+    store,
+    write::Clicks,
 };
 
 /// Clicks to be recorded in one transaction.
 pub(super) struct Batch {
-    pub rows: Vec<ClickRow>,
-    /// The rows as Postgres copies them in; empty where another database is written to.
-    pub text: Vec<u8>,
-    /// The rows that each roll-up counts, by their index.
-    pub days: BTreeMap<DayKey, Vec<usize>>,
+    pub clicks: Clicks,
     pub from: Position,
     pub to: Position,
     pub records: usize,
@@ -124,9 +119,7 @@ impl Collector {
 impl Batch {
     fn new(from: Position) -> Self {
         Self {
-            rows: Vec::new(),
-            text: Vec::new(),
-            days: BTreeMap::new(),
+            clicks: Clicks::default(),
             from,
             to: from,
             records: 0,
@@ -141,7 +134,7 @@ impl Tools {
         if self.reader.position() != batch.to {
             self.reader.seek(batch.to);
         }
-        let first_new = batch.rows.len();
+        let first_new = batch.clicks.rows.len();
         while batch.records < limit {
             let record = match self.reader.read() {
                 Ok(record) => record,
@@ -157,21 +150,17 @@ impl Tools {
             batch.records += 1;
             batch.to = record.after;
             match self.interpreter.row(record.bytes) {
-                Ok(row) => batch.rows.push(row),
+                Ok(row) => batch.clicks.rows.push(row),
                 Err(_) => batch.unreadable.push(record.bytes.to_vec()),
             }
             if batch.records == 1 {
                 batch.first = record.bytes.to_vec();
             }
         }
-        for (index, row) in batch.rows.iter().enumerate().skip(first_new) {
-            let day = row.slot().day();
-            for url_id in [store::ALL, row.url_id] {
-                batch.days.entry((url_id, day)).or_default().push(index);
-            }
-        }
+        let clicks = &mut batch.clicks;
+        clicks.sort_from(first_new);
         if self.for_postgres {
-            store::write_copy(&batch.rows[first_new..], &mut batch.text);
+            store::write_copy(&clicks.rows[first_new..], &mut clicks.text);
         }
         Ok(())
     }
@@ -207,12 +196,12 @@ mod tests {
     }
 
     fn check(batch: &Batch, url_ids: std::ops::Range<i64>) {
-        let found: Vec<_> = batch.rows.iter().map(|row| row.url_id).collect();
+        let found: Vec<_> = batch.clicks.rows.iter().map(|row| row.url_id).collect();
         assert_eq!(found, url_ids.collect::<Vec<_>>());
-        let all: Vec<_> = (0..batch.rows.len()).collect();
-        let of_all_urls = batch.days.get(&(store::ALL, 0)).cloned();
+        let all: Vec<_> = (0..batch.clicks.rows.len()).collect();
+        let of_all_urls = batch.clicks.days.get(&(store::ALL, 0)).cloned();
         assert_eq!(of_all_urls.unwrap_or_default(), all);
-        let lines = batch.text.split(|byte| *byte == b'\n').count() - 1;
+        let lines = batch.clicks.text.split(|byte| *byte == b'\n').count() - 1;
         assert_eq!((batch.records, lines), (found.len(), found.len()));
     }
 

@@ -128,6 +128,11 @@ impl ClickMetrics {
         self.damaged.inc_by(damaged);
     }
 
+    /// Counts a click that was recorded while its visitor waited.
+    pub fn note_direct(&self) {
+        self.recorded.inc();
+    }
+
     pub fn note_batch(&self, clicks: usize, took: Duration) {
         self.recorded.inc_by(clicks as u64);
         self.batch_seconds.observe(took.as_secs_f64());

@@ -27,8 +27,14 @@ pub mod user_agent;
 pub mod visit;
 pub mod visitor;
 mod workers;
+mod write;
 
-use std::{cell::RefCell, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use tokio::sync::watch;
@@ -36,14 +42,15 @@ use tokio::sync::watch;
 use country::{Countries, Country};
 use journal::{Journal, Position};
 use metrics::ClickMetrics;
+use row::Interpreter;
 use salts::Salts;
 use visit::{MAX_RECORD, Purpose, Visit};
 
 use crate::{
-    database::timestamp::Timestamp,
+    database::{Tx, timestamp::Timestamp},
     error::ApiError,
+    links::link::Link,
     replicas::{AskError, Asker},
-    urls::ShortUrl,
 };
 
 /// Browsers say in one of these why they ask.
@@ -65,6 +72,8 @@ pub struct Clicks {
     countries: Option<Countries>,
     metrics: Arc<ClickMetrics>,
     asker: Asker<NotDrained>,
+    /// For clicks that do not go through the journal.
+    interpreter: Mutex<Interpreter>,
 }
 
 /// Not every click that was answered is recorded yet.
@@ -86,8 +95,45 @@ pub struct Visitor<'a> {
 }
 
 impl Clicks {
-    /// Appends a click on `url` to the journal. What happens to it is counted, and never fails the redirect.
-    pub fn append(&self, url: &ShortUrl, visitor: Visitor<'_>, now: Timestamp) {
+    /// Appends a click on `link` to the journal. What happens to it is counted, and never fails the redirect.
+    pub fn append(&self, link: &Link, visitor: Visitor<'_>, now: Timestamp) {
+        let appended = self.with_record(link, visitor, now, |record| self.journal.append(record));
+        match appended {
+            Ok(()) => self.metrics.appended.inc(),
+            Err(_) => self.metrics.lost.inc(),
+        }
+    }
+
+    /// Records a click on `link` in `tx`, without the journal: for links whose visits are counted in the database anyway.
+    pub async fn record(
+        &self,
+        tx: &mut Tx,
+        link: &Link,
+        visitor: Visitor<'_>,
+        now: Timestamp,
+    ) -> sqlx::Result<()> {
+        let row = self.with_record(link, visitor, now, |record| {
+            let interpreter = self.interpreter.lock();
+            interpreter
+                .unwrap_or_else(PoisonError::into_inner)
+                .row(record)
+        });
+        let row = row.map_err(|error| sqlx::Error::Encode(error.into()))?;
+        write::write(tx, &write::Clicks::one(row)).await
+    }
+
+    /// Counts a click whose transaction was committed.
+    pub fn note_recorded(&self) {
+        self.metrics.note_direct();
+    }
+
+    fn with_record<T>(
+        &self,
+        link: &Link,
+        visitor: Visitor<'_>,
+        now: Timestamp,
+        then: impl FnOnce(&[u8]) -> T,
+    ) -> T {
         thread_local! {
             static RECORD: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(MAX_RECORD));
         }
@@ -99,8 +145,8 @@ impl Clicks {
             .and_then(|countries| countries.of(visitor.address));
         let visit = Visit {
             at_micros: now.micros(),
-            url_id: url.id,
-            user_id: url.user_id,
+            url_id: link.url_id,
+            user_id: link.user_id,
             visitor: visitor::hash(visitor.address, user_agent, &self.salts.at(now)),
             country: country.map_or([0; 2], Country::code),
             purpose: purpose(visitor.headers),
@@ -108,14 +154,10 @@ impl Clicks {
             referrer: bytes(visitor.headers, &header::REFERER),
             query: query.unwrap_or_default().as_bytes(),
         };
-        let appended = RECORD.with_borrow_mut(|record| {
+        RECORD.with_borrow_mut(|record| {
             visit.write(record);
-            self.journal.append(record)
-        });
-        match appended {
-            Ok(()) => self.metrics.appended.inc(),
-            Err(_) => self.metrics.lost.inc(),
-        }
+            then(record)
+        })
     }
 
     /// Waits until every click that any replica answered before the call is recorded.

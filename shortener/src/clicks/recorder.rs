@@ -14,9 +14,8 @@ use super::{
     journal::{Position, Reader},
     metrics::ClickMetrics,
     refused::RefusedClicks,
-    rollup::OpenDay,
     row::Interpreter,
-    store::{self, ChangedDay, DayColumns, DayKey},
+    store, write,
 };
 use crate::database::{Db, failure, timestamp::Timestamp};
 
@@ -210,7 +209,7 @@ impl Recorder {
             Err(error) => return Err(error.into()),
         }
         let took = started.elapsed();
-        self.metrics.note_batch(batch.rows.len(), took);
+        self.metrics.note_batch(batch.clicks.rows.len(), took);
         if took < GOOD_PACE {
             self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH);
         } else if took > 4 * GOOD_PACE {
@@ -248,19 +247,7 @@ impl Recorder {
         if !store::advance(tx.conn(), &self.origin.journal, batch.from, batch.to).await? {
             return Ok(false);
         }
-        store::insert_clicks(&mut tx, &batch.rows, &batch.text).await?;
-        if !batch.days.is_empty() {
-            let keys: Vec<DayKey> = batch.days.keys().copied().collect();
-            let mut stored = store::lock_days(&mut tx, &keys).await?;
-            // Thousands of roll-ups are no work for a thread that others wait for.
-            let changed = tokio::task::block_in_place(|| {
-                let changed = keys
-                    .iter()
-                    .map(|key| count(batch, *key, stored.remove(key)));
-                changed.collect::<sqlx::Result<_>>()
-            })?;
-            store::write_days(&mut tx, changed).await?;
-        }
+        write::write(&mut tx, &batch.clicks).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -281,22 +268,4 @@ impl Recorder {
         self.recorded = Some(batch.to);
         Ok(Turn::Recorded(batch.to))
     }
-}
-
-/// Counts the clicks of `batch` that belong to the roll-up at `key`, which is `stored` unless it is new.
-fn count(batch: &Batch, key: DayKey, stored: Option<DayColumns>) -> sqlx::Result<ChangedDay> {
-    let is_new = stored.is_none();
-    let (rollup, visitors) = stored.unwrap_or_default();
-    let mut day = OpenDay::from_bytes(&rollup, &visitors)
-        .map_err(|error| sqlx::Error::Decode(error.into()))?;
-    for index in &batch.days[&key] {
-        batch.rows[*index].counted(|click| day.count(click));
-    }
-    let columns = day.into_bytes();
-    Ok(ChangedDay {
-        key,
-        has_new_visitors: columns.1 != visitors,
-        columns,
-        is_new,
-    })
 }

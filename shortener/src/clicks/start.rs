@@ -5,7 +5,6 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use anyhow::Context as _;
-use sqlx::PgPool;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -27,12 +26,9 @@ use super::{
 use crate::{
     config::ClicksConfig,
     database::{Db, timestamp::Timestamp},
-    replicas::{self, Asker, LEASE, Replicas},
+    replicas::{Asker, LEASE, Replicas},
     shutdown::Tasks,
 };
-
-/// How long the first connection that listens may take.
-const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is given to start with.
 #[derive(Debug)]
@@ -42,6 +38,7 @@ pub struct Ingredients<'a> {
     /// The service's own names, as referrers are counted by.
     pub own_hosts: Vec<String>,
     pub db: Db,
+    pub replicas: Option<Arc<Replicas>>,
     pub metrics: Arc<ClickMetrics>,
 }
 
@@ -71,15 +68,13 @@ impl Recording {
         let directory = JournalDirectory::open(given.data_dir.join("journal"))?;
         let waker = Arc::clone(&wake);
         let journal = Arc::new(directory.create(options(config), move || waker.notify_one())?);
-        let replicas = db.background().zip(db.lease());
-        let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
         let stop = CancellationToken::new();
         let start = Start {
             tasks,
             stop: stop.clone(),
             origin: Origin {
                 journal: journal.id().to_string(),
-                replica: match &replicas {
+                replica: match &given.replicas {
                     Some(replicas) => replicas.id().to_owned(),
                     None => journal.id().to_string(),
                 },
@@ -89,12 +84,11 @@ impl Recording {
                 given.data_dir.join("refused-clicks.jsonl"),
             )),
             journal,
-            replicas,
             given,
         };
         let recorded = start.record(wake).await?;
         start.adopt(directory);
-        let asker = start.ask_and_answer(&recorded).await?;
+        let asker = start.ask(&recorded);
         start.keep(&recorded, &salts);
 
         let clicks = Arc::new(Clicks {
@@ -103,6 +97,7 @@ impl Recording {
             countries,
             metrics: start.given.metrics,
             asker,
+            interpreter: Interpreter::new(start.given.own_hosts).into(),
         });
         Ok(Self {
             clicks,
@@ -113,9 +108,15 @@ impl Recording {
         })
     }
 
+    /// Records what this process holds, when another replica asks. False if that takes too long.
+    pub fn drain(&self) -> impl Future<Output = bool> + Send + use<> {
+        let (journal, recorded) = (Arc::clone(&self.journal), self.recorded.clone());
+        async move { drained(&journal, &recorded).await }
+    }
+
     /// Records what is left and closes the journal, for as long as that makes progress, and at most `patience`. To be called
     /// when no request is under way any more. What cannot be recorded stays on the disk, for the next process to adopt.
-    pub async fn finish(self, patience: Duration) {
+    pub async fn finish(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         let mut before = None;
         let is_drained = loop {
@@ -173,7 +174,6 @@ struct Start<'a> {
     origin: Origin,
     refused: Arc<RefusedClicks>,
     journal: Arc<Journal>,
-    replicas: Option<Arc<Replicas>>,
     given: Ingredients<'a>,
 }
 
@@ -222,42 +222,15 @@ impl Start<'_> {
         self.spawn("adoption", adoption::adopt(adoption, self.stop.clone()));
     }
 
-    /// Asks the other replicas to record, and does so when they ask.
-    async fn ask_and_answer(
-        &self,
-        recorded: &watch::Receiver<Position>,
-    ) -> anyhow::Result<Asker<NotDrained>> {
+    /// Asks the other replicas to record.
+    fn ask(&self, recorded: &watch::Receiver<Position>) -> Asker<NotDrained> {
+        let replicas = self.given.replicas.clone();
         let (asker, asking) = Asker::new(
-            barrier(&self.journal, recorded, self.replicas.clone()),
+            barrier(&self.journal, recorded, replicas),
             self.stop.clone(),
         );
         self.spawn("barrier", asking);
-        let session: Option<PgPool> = self.given.db.session();
-        let (Some(replicas), Some(session)) = (&self.replicas, session) else {
-            return Ok(asker);
-        };
-        let (journal, recorded) = (Arc::clone(&self.journal), recorded.clone());
-        let drain = move || {
-            let (journal, recorded) = (Arc::clone(&journal), recorded.clone());
-            async move { drained(&journal, &recorded).await }
-        };
-        let (hearing, mut heard) = watch::channel(false);
-        let (tasks, stop) = (self.tasks.clone(), self.stop.clone());
-        let listening =
-            replicas::listen(Arc::clone(replicas), session, tasks, stop, drain, hearing);
-        self.spawn("listener", listening);
-        // First to hear, then to be known: a question to one who does not hear costs everybody a wait.
-        let listens = heard.wait_for(|is_heard| *is_heard);
-        tokio::time::timeout(START_PATIENCE, listens)
-            .await
-            .context("could not listen for notifications of Postgres; behind a pooler, set DATABASE_SESSION_URL")??;
-        replicas
-            .join()
-            .await
-            .context("could not make this replica known")?;
-        let lease = replicas::keep_lease(Arc::clone(replicas), self.stop.clone());
-        self.spawn("lease", lease);
-        Ok(asker)
+        asker
     }
 
     /// Keeps the disk, the salts and the partitions in order.
@@ -265,7 +238,7 @@ impl Start<'_> {
         let upkeep = Upkeep {
             journal: Arc::clone(&self.journal),
             recorded: recorded.clone(),
-            replicas: self.replicas.clone(),
+            replicas: self.given.replicas.clone(),
             metrics: Arc::clone(&self.given.metrics),
             sync_interval: self.given.config.sync_interval(),
         };

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -16,11 +16,11 @@ use tracing::Instrument as _;
 use super::client_address::TrustedProxies;
 use crate::{
     error::{ApiError, Problem},
-    home,
     metrics::{HttpMetrics, RouteClass},
+    redirect::page,
 };
 
-const REQUEST_ID: &str = "x-request-id";
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
 
 /// A page loads its own style and script, and nothing else; nobody frames it.
@@ -99,7 +99,7 @@ pub async fn wrap(
 pub struct ClientAddress(pub std::net::IpAddr);
 
 /// Headers that a page is answered with.
-pub fn page_headers() -> [(header::HeaderName, HeaderValue); 4] {
+pub fn page_headers() -> [(HeaderName, HeaderValue); 4] {
     [
         (
             header::CONTENT_TYPE,
@@ -117,12 +117,17 @@ pub fn page_headers() -> [(header::HeaderName, HeaderValue); 4] {
     ]
 }
 
-/// Whoever asked may name the request, so that logs on both sides can be joined; otherwise it gets a name here.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
+/// Whoever asked may name the request, so that logs on both sides can be joined.
+pub fn given_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let given = headers.get(REQUEST_ID).filter(|id| {
         (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
     });
-    given.cloned().unwrap_or_else(|| {
+    given.cloned()
+}
+
+/// The request's name; it gets one here if it has none.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    given_request_id(headers).unwrap_or_else(|| {
         let id = format!("{:032x}", rand::random::<u128>());
         HeaderValue::try_from(id).expect("hexadecimal digits are a header value")
     })
@@ -143,7 +148,7 @@ fn render(response: &mut Response, problem: &Problem, id: &HeaderValue, wants_pa
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if wants_page {
-        *response.body_mut() = home::problem_page(problem.status).into();
+        *response.body_mut() = page::problem(problem.status).into();
         response.headers_mut().extend(page_headers());
         return;
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
+    database::timestamp::Timestamp,
     error::{ApiError, FieldErrors},
     invalid::Invalid,
 };
@@ -106,7 +107,8 @@ impl Fields {
         }
     }
 
-    fn report(&mut self, name: &'static str, reason: Invalid) -> Reported {
+    /// Notes what is wrong with a field.
+    pub fn report(&mut self, name: &'static str, reason: Invalid) -> Reported {
         self.errors.insert(name, reason.to_string());
         Reported
     }
@@ -128,6 +130,19 @@ pub fn integer(value: &Value) -> Result<i64, Invalid> {
         }
         _ => Err("must be an integer".into()),
     }
+}
+
+/// A JSON integer above zero.
+pub fn positive(value: &Value) -> Result<i64, Invalid> {
+    match integer(value)? {
+        number if number > 0 && number < i64::MAX => Ok(number),
+        _ => Err("must be an integer above 0".into()),
+    }
+}
+
+/// A time in text, as RFC 3339 writes it; without a zone it is UTC.
+pub fn time(text: &str) -> Result<Timestamp, Invalid> {
+    Timestamp::parse(text).ok_or("must be a time such as 2026-11-24T12:00:00Z".into())
 }
 
 pub fn boolean(value: &Value) -> Result<bool, Invalid> {

@@ -2,10 +2,16 @@
 //!
 //! hyper is driven here rather than by `axum::serve`, which sets no limits against slow or oversized headers.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
-use axum::{Router, extract::ConnectInfo, http::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use axum::{Router, extract::ConnectInfo, http::Request, response::Response};
+use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -28,14 +34,18 @@ const MAX_HEADERS: usize = 100;
 /// A pause after `accept` failed for want of file descriptors: they come back as connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` on `listener` until `stop`; then finishes the requests under way, within `drain`.
-pub async fn serve(
+/// Serves connections on `listener`, each with the service that `make` makes for its peer, until `stop`; then finishes the
+/// requests under way, within `drain`.
+pub async fn serve<S>(
     listener: TcpListener,
-    router: Router,
+    make: impl Fn(SocketAddr) -> S,
     tasks: Tasks,
     stop: CancellationToken,
     drain: Duration,
-) {
+) where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
+    S::Future: Send,
+{
     let graceful = GracefulShutdown::new();
     let give_up = CancellationToken::new();
     loop {
@@ -51,7 +61,7 @@ pub async fn serve(
         };
         // An answer is one small packet: waiting to fill it only delays it.
         stream.set_nodelay(true).ok();
-        let connection = graceful.watch(connection(stream, peer, router.clone()));
+        let connection = graceful.watch(connection(stream, make(peer)));
         let give_up = give_up.clone();
         tasks.spawn(async move {
             tokio::select! {
@@ -75,33 +85,10 @@ pub async fn serve(
     give_up.cancel();
 }
 
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-) -> http1::Connection<
-    TokioIo<TcpStream>,
-    impl hyper::service::Service<
-        Request<Incoming>,
-        Response = axum::response::Response,
-        Error = Infallible,
-        Future: Send,
-    > + Send,
-> {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (head, body) = request.into_parts();
-        let (body, leftover) = leftover::share(body, &head.headers);
-        let mut request = Request::from_parts(head, body);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = router.clone().oneshot(request);
-        async move {
-            let answer = answer.await;
-            if let Some(leftover) = leftover {
-                leftover.discard().await;
-            }
-            answer
-        }
-    });
+fn connection<S>(stream: TcpStream, service: S) -> http1::Connection<TokioIo<TcpStream>, S>
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Send,
+{
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -110,6 +97,43 @@ fn connection(
         // A client that is done sending may still be reading.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
+}
+
+/// A router as the service of one connection.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    router: Router,
+    peer: SocketAddr,
+}
+
+/// An answer that is being made by a handler.
+pub type Routing = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+impl Routed {
+    pub fn new(router: Router, peer: SocketAddr) -> Self {
+        Self { router, peer }
+    }
+}
+
+impl Service<Request<Incoming>> for Routed {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Routing;
+
+    fn call(&self, request: Request<Incoming>) -> Routing {
+        let (head, body) = request.into_parts();
+        let (body, leftover) = leftover::share(body, &head.headers);
+        let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        let answer = self.router.clone().oneshot(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            if let Some(leftover) = leftover {
+                leftover.discard().await;
+            }
+            answer
+        })
+    }
 }
 
 async fn pause_unless_harmless(error: &io::Error) {

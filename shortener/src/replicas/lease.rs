@@ -9,7 +9,10 @@ use super::{LEASE, RENEWAL, Replicas, store};
 
 /// Renews the lease until `stop`, and then gives it back, so that nobody waits for it to lapse. A failure is the database's;
 /// the next renewal may work.
-pub async fn keep_lease(replicas: Arc<Replicas>, stop: CancellationToken) -> anyhow::Result<()> {
+pub(super) async fn keep_lease(
+    replicas: Arc<Replicas>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut renewal = tokio::time::interval(RENEWAL);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;

@@ -1,7 +1,8 @@
 //! The processes that share a database, and how one asks something of all the others.
 //!
 //! Each process holds a lease in the `replica` table and renews it. Whoever needs something of all of them (that they
-//! record the clicks they hold, say) sends a notification and waits until each has acknowledged, or has lost its lease:
+//! record the clicks they hold, that they forget a link) sends a notification and waits until each has acknowledged, or has
+//! lost its lease:
 //!
 //! ```text
 //! asker ── notify: ask ──► every replica ── does it ── notify: done ──► asker
@@ -12,23 +13,27 @@
 mod lease;
 mod listen;
 mod question;
+mod start;
 mod store;
+mod trust;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use sqlx::PgPool;
-use tokio::sync::Notify;
+use sqlx::{PgConnection, PgPool};
+use tokio::{sync::Notify, time::Instant};
 
-pub use lease::keep_lease;
-pub use listen::listen;
 pub use question::Asker;
+pub use start::{Duties, start};
+pub use trust::{Trust, YOUNG};
+
+use crate::{database::failure, moment::Moment};
 
 /// How long a replica that says nothing counts as alive. The longest that a dead one can hold up the others.
 pub const LEASE: Duration = Duration::from_secs(1);
@@ -42,6 +47,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A living replica that does not do what it is asked in this time has a problem that waiting does not solve.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Lets a replica that just lost its trust, or its lease, get to know it.
+const MARGIN: Duration = Duration::from_millis(50);
+
 /// This process among the others.
 #[derive(Debug)]
 pub struct Replicas {
@@ -51,6 +59,9 @@ pub struct Replicas {
     /// For the lease alone.
     lease: PgPool,
     renewed: Mutex<Option<Instant>>,
+    trust: Arc<Trust>,
+    /// Whether the last renewal failed.
+    is_cut_off: AtomicBool,
     /// Who has answered which question so far.
     answers: Mutex<HashMap<u64, HashSet<String>>>,
     answered: Notify,
@@ -67,6 +78,15 @@ pub enum AskError {
     Silent(usize),
 }
 
+/// Something that is asked of every other replica. Answers are collected for as long as it lives.
+#[derive(Debug)]
+struct Question<'a> {
+    asker: &'a Replicas,
+    number: u64,
+    channel: &'static str,
+    payload: String,
+}
+
 impl Replicas {
     /// A process that nobody knows of yet.
     pub fn new(pool: PgPool, lease: PgPool) -> Self {
@@ -75,6 +95,8 @@ impl Replicas {
             pool,
             lease,
             renewed: Mutex::default(),
+            trust: Arc::new(Trust::none()),
+            is_cut_off: false.into(),
             answers: Mutex::default(),
             answered: Notify::new(),
             live: 0.into(),
@@ -85,54 +107,59 @@ impl Replicas {
         &self.id
     }
 
+    /// How far this process may rely on hearing of every change.
+    pub fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.trust)
+    }
+
+    /// Whether the database does not answer, as far as the lease knows.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::Relaxed)
+    }
+
     /// How many replicas there are, this one included.
     pub fn live(&self) -> i64 {
         self.live.load(Ordering::Relaxed)
     }
 
     /// Makes this process known, so that others ask it, too. To be called before the first click.
-    pub async fn join(&self) -> sqlx::Result<()> {
-        let renewal = store::renew_lease(&self.lease, &self.id);
-        let live = tokio::time::timeout(LEASE, renewal)
+    async fn join(&self) -> sqlx::Result<()> {
+        let now = Moment::now();
+        let renewal = store::renew_lease(&self.lease, &self.id, self.trust.hears(now), now);
+        let renewed = tokio::time::timeout(LEASE, renewal)
             .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        self.is_cut_off.store(renewed.is_err(), Ordering::Relaxed);
+        self.live.store(renewed?, Ordering::Relaxed);
         *self.lock_renewed() = Some(Instant::now());
-        self.live.store(live, Ordering::Relaxed);
         Ok(())
     }
 
     /// Has every other live replica record the clicks it holds now, and waits until they have.
     pub async fn ask_to_drain(&self) -> Result<(), AskError> {
-        let question = rand::random::<u64>();
-        self.lock_answers().insert(question, HashSet::new());
-        let outcome = self.ask(question).await;
-        self.lock_answers().remove(&question);
-        outcome
+        let question = Question::new(self, store::QUESTIONS, "");
+        self.wait_for_the_others().await?;
+        store::notify(&self.pool, question.channel, &question.payload).await?;
+        // Whoever does not hear holds clicks all the same.
+        question.answered(|_| true).await
     }
 
-    async fn ask(&self, question: u64) -> Result<(), AskError> {
-        self.wait_for_the_others().await?;
-        let mut awaited = store::ask(&self.pool, &self.id, question).await?;
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let mut changed = std::pin::pin!(self.answered.notified());
-            // Before the look, so that an answer which comes after it is not missed.
-            changed.as_mut().enable();
-            if let Some(answers) = self.lock_answers().get(&question) {
-                awaited.retain(|replica| !answers.contains(replica));
-            }
-            if awaited.is_empty() {
-                return Ok(());
-            }
-            if tokio::time::timeout(LOOK, changed).await.is_err() {
-                if tokio::time::Instant::now() >= deadline {
-                    return Err(AskError::Silent(awaited.len()));
-                }
-                // Whoever was just connecting has not heard; whoever has lost its lease is waited for no longer.
-                let live = store::ask(&self.pool, &self.id, question).await?;
-                awaited.retain(|replica| live.contains(replica));
-            }
-        }
+    /// Has every replica that hears forget what `change` says, as of the commit of the transaction on `conn`.
+    pub async fn tell_with_commit<'a>(
+        &'a self,
+        conn: &mut PgConnection,
+        change: &str,
+    ) -> sqlx::Result<Told<'a>> {
+        let question = Question::new(self, store::CHANGES, change);
+        store::notify(conn, question.channel, &question.payload).await?;
+        Ok(Told(question))
+    }
+
+    /// Has every replica that hears forget what `change` says, and waits until they have.
+    pub async fn tell(&self, change: &str) -> Result<(), AskError> {
+        let question = Question::new(self, store::CHANGES, change);
+        store::notify(&self.pool, question.channel, &question.payload).await?;
+        Told(question).obeyed().await
     }
 
     /// After a pause of the database, everybody's lease has lapsed at once: those that live renew theirs first.
@@ -159,5 +186,91 @@ impl Replicas {
 
     fn lock_answers(&self) -> MutexGuard<'_, HashMap<u64, HashSet<String>>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A change that every replica is told with a commit.
+#[derive(Debug)]
+pub struct Told<'a>(Question<'a>);
+
+impl Told<'_> {
+    /// Waits until every live replica has forgotten what changed. To be called after the commit.
+    ///
+    /// A replica that says that it does not hear relies on nothing for longer than [`YOUNG`], so that long is waited. If the
+    /// database goes away meanwhile, nobody can renew a lease: whoever heard has obeyed, and all others ask again.
+    pub async fn obeyed(self) -> Result<(), AskError> {
+        let question = self.0;
+        let asked = async {
+            question.asker.wait_for_the_others().await?;
+            let mut deaf_at = None;
+            let note_deaf = |live: &store::Live| {
+                if !live.hears {
+                    deaf_at = Some(Instant::now());
+                }
+                live.hears
+            };
+            let answered = question.answered(note_deaf).await;
+            if let Some(at) = deaf_at {
+                tokio::time::sleep_until(at + YOUNG + MARGIN).await;
+            }
+            answered
+        };
+        match asked.await {
+            Err(AskError::Database(error)) if failure::is_outage(&error) => {
+                tokio::time::sleep(LEASE + YOUNG + MARGIN).await;
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl<'a> Question<'a> {
+    fn new(asker: &'a Replicas, channel: &'static str, body: &str) -> Self {
+        let number = rand::random::<u64>();
+        asker.lock_answers().insert(number, HashSet::new());
+        let payload = format!("{number} {} {body}", asker.id);
+        Self {
+            asker,
+            number,
+            channel,
+            payload: payload.trim_end().to_owned(),
+        }
+    }
+
+    /// Waits until every live replica that `awaits` is true for has answered, or has lost its lease.
+    async fn answered(&self, mut awaits: impl FnMut(&store::Live) -> bool) -> Result<(), AskError> {
+        let Replicas { pool, id, .. } = self.asker;
+        let deadline = Instant::now() + PATIENCE;
+        let mut awaited = store::live(pool, id).await?;
+        awaited.retain(&mut awaits);
+        loop {
+            let mut changed = std::pin::pin!(self.asker.answered.notified());
+            // Before the look, so that an answer which comes after it is not missed.
+            changed.as_mut().enable();
+            if let Some(answers) = self.asker.lock_answers().get(&self.number) {
+                awaited.retain(|replica| !answers.contains(&replica.id));
+            }
+            if awaited.is_empty() {
+                return Ok(());
+            }
+            if tokio::time::timeout(LOOK, changed).await.is_err() {
+                if Instant::now() >= deadline {
+                    return Err(AskError::Silent(awaited.len()));
+                }
+                // Whoever was just connecting has not heard; whoever has lost its lease is waited for no longer.
+                store::notify(pool, self.channel, &self.payload).await?;
+                let mut live = store::live(pool, id).await?;
+                live.retain(|replica| awaited.iter().any(|before| before.id == replica.id));
+                live.retain(&mut awaits);
+                awaited = live;
+            }
+        }
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.asker.lock_answers().remove(&self.number);
     }
 }

@@ -2,38 +2,62 @@
 //!
 //! Every time is the database's own, so that clocks that differ between machines do not matter.
 
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, postgres::PgListener};
 
 use super::LEASE;
+use crate::moment::Moment;
 
-/// The channel on which questions reach every replica.
+/// The channel on which every replica is asked to record its clicks.
 pub(super) const QUESTIONS: &str = "shortener_questions";
+
+/// The channel on which every replica is told what to forget.
+pub(super) const CHANGES: &str = "shortener_changes";
 
 /// The channel on which answers reach the one that asked. A name has at most 63 bytes.
 pub(super) fn answers_to(replica: &str) -> String {
     format!("shortener_{replica}")
 }
 
-/// Renews this process's lease, and lets its own listener hear that the line is alive. Returns how many replicas hold a
-/// lease.
-pub(super) async fn renew_lease(pool: &PgPool, id: &str) -> sqlx::Result<i64> {
+/// A replica that holds a lease.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Live {
+    pub(super) id: String,
+    /// Whether it hears what it is told.
+    pub(super) hears: bool,
+}
+
+/// Renews this process's lease, and sends it the heartbeat that says so. Returns how many replicas hold a lease.
+///
+/// The heartbeat also brings the [`Space`](crate::links::space::Space) as of now: the server's timeline, which each
+/// fail-over makes a new one of, and the generation.
+///
+/// None of this has to survive the server, so its disk is not waited for.
+pub(super) async fn renew_lease(
+    pool: &PgPool,
+    id: &str,
+    hears: bool,
+    now: Moment,
+) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "with renewed as (
-             insert into replica (id, lease_until, version)
-             values ($1, clock_timestamp() + make_interval(secs => $2), $3)
-             on conflict (id) do update set lease_until = excluded.lease_until
+             insert into replica (id, lease_until, version, hears)
+             values ($1, clock_timestamp() + make_interval(secs => $2), $3, $4)
+             on conflict (id) do update set lease_until = excluded.lease_until, hears = excluded.hears
          ), cleared as (
              delete from replica where lease_until < clock_timestamp() - interval '1 hour'
          ), beat as materialized (
-             select pg_notify($4, 'beat')
+             select pg_notify($5, concat_ws(' ', 'beat', $6::bigint, $4,
+                 left(pg_walfile_name(pg_current_wal_lsn()), 8), last_value)) from cache_generation_seq
          )
-         select (select count(*) from beat)
+         select (select count(*) from beat, (select set_config('synchronous_commit', 'off', true)) as hurry)
              + (select count(*) from replica where id <> $1 and lease_until > clock_timestamp())",
     )
     .bind(id)
     .bind(LEASE.as_secs_f64())
     .bind(env!("CARGO_PKG_VERSION"))
+    .bind(hears)
     .bind(answers_to(id))
+    .bind(i64::try_from(now.micros()).unwrap_or(i64::MAX))
     .fetch_one(pool)
     .await
 }
@@ -46,32 +70,43 @@ pub(super) async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {
         .map(drop)
 }
 
-/// Puts a question to every replica. Returns the others, which will answer if they live.
-pub(super) async fn ask(pool: &PgPool, id: &str, question: u64) -> sqlx::Result<Vec<String>> {
+/// The other replicas that hold a lease.
+pub(super) async fn live(pool: &PgPool, id: &str) -> sqlx::Result<Vec<Live>> {
     // A lease further ahead than any can be was given by a clock that has been put right since.
-    sqlx::query_scalar(
-        "with asked as materialized (select pg_notify($1, $2))
-         select id from replica, asked where id <> $3 and lease_until > clock_timestamp()
-         and lease_until <= clock_timestamp() + make_interval(secs => $4)",
+    sqlx::query_as(
+        "select id, hears from replica where id <> $1 and lease_until > clock_timestamp()
+         and lease_until <= clock_timestamp() + make_interval(secs => $2)",
     )
-    .bind(QUESTIONS)
-    .bind(format!("{question} {id}"))
     .bind(id)
     .bind(LEASE.as_secs_f64())
     .fetch_all(pool)
     .await
 }
 
-pub(super) async fn answer(
-    pool: &PgPool,
-    id: &str,
-    question: &str,
-    asker: &str,
+/// Sends `payload` to every replica. Inside a transaction it goes out with the commit, and only then.
+pub(super) async fn notify<'c>(
+    executor: impl sqlx::Executor<'c, Database = Postgres>,
+    channel: &str,
+    payload: &str,
 ) -> sqlx::Result<()> {
     sqlx::query("select pg_notify($1, $2)")
-        .bind(answers_to(asker))
-        .bind(format!("{question} {id}"))
-        .execute(pool)
+        .bind(channel)
+        .bind(payload)
+        .execute(executor)
+        .await
+        .map(drop)
+}
+
+/// Sends answers, each to the channel of the one that asked, over the line on which the questions came.
+pub(super) async fn answer(
+    listener: &mut PgListener,
+    channels: &[String],
+    payloads: &[String],
+) -> sqlx::Result<()> {
+    sqlx::query("select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as answers (channel, payload)")
+        .bind(channels)
+        .bind(payloads)
+        .execute(listener)
         .await
         .map(drop)
 }

@@ -1,5 +1,7 @@
 //! `urls.csv`.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -19,6 +21,7 @@ use crate::{
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::{extract::Json, host::Host},
+    links::Links,
     users,
 };
 
@@ -103,6 +106,7 @@ impl Record for UrlRow {
 pub async fn load(
     State(loader): State<Loader>,
     State(judgement): State<Judgement>,
+    State(links): State<Arc<Links>>,
     headers: HeaderMap,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
@@ -111,5 +115,6 @@ pub async fn load(
         own_hosts: judgement.hosts.of_request(&headers),
     };
     let imported = loader.load::<UrlRow>(upload, rules).await?;
+    links.forget_missing();
     Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
 }

@@ -1,5 +1,7 @@
 //! `/urls`.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{FromRef, OriginalUri, State},
     http::{HeaderMap, StatusCode},
@@ -7,9 +9,11 @@ use axum::{
 
 use super::{
     NewUrl, ShortUrl, Title, UrlChange,
+    options::{OptionsChange, RedirectOptions},
     original_url::{OriginalUrl, UrlRules},
+    redirect_status::RedirectStatus,
     short_code::ShortCode,
-    store::{self, UrlFilter},
+    store::{self, Updated, UrlFilter},
 };
 use crate::{
     app::Hosts,
@@ -22,9 +26,10 @@ use crate::{
     error::ApiError,
     http::{
         extract::{Id, Json, JsonObject, Query},
-        fields::{boolean, digits, flag, integer, text},
+        fields::{Fields, Reported, boolean, digits, flag, integer, positive, text, time},
         paging::{Listing, Page},
     },
+    links::Links,
 };
 
 /// A generated code is taken once in 57 billion per URL there is: more collisions than this are no accident.
@@ -33,7 +38,7 @@ const MAX_TRIES: usize = 10;
 /// What an original URL is judged by.
 #[derive(Clone, Debug, FromRef)]
 pub struct Judgement {
-    pub hosts: std::sync::Arc<Hosts>,
+    pub hosts: Arc<Hosts>,
     pub limits: LimitsConfig,
 }
 
@@ -86,6 +91,7 @@ pub async fn list(
 /// `POST /urls`
 pub async fn create(
     State(db): State<Db>,
+    State(links): State<Arc<Links>>,
     State(judgement): State<Judgement>,
     headers: HeaderMap,
     JsonObject(body): JsonObject,
@@ -95,14 +101,17 @@ pub async fn create(
         let original_url = fields.required("original_url", judgement.original_url(&headers));
         let title = fields.optional("title", text(Title::parse));
         let short_code = fields.optional("short_code", text(ShortCode::choose));
+        let options = new_options(fields);
         let new = NewUrl {
             user_id: user_id?,
             original_url: original_url?,
             title: title?,
+            options: options?,
         };
         Ok((new, short_code?))
     })?;
     let url = insert(&db, &new, chosen).await?;
+    links.created(&url.short_code);
     Ok((StatusCode::CREATED, Json(url)))
 }
 
@@ -140,31 +149,75 @@ pub async fn show(State(db): State<Db>, Id(id): Id) -> Result<Json<ShortUrl>, Ap
 /// `PUT /urls/{id}`
 pub async fn update(
     State(db): State<Db>,
+    State(links): State<Arc<Links>>,
     State(judgement): State<Judgement>,
     Id(id): Id,
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Json<ShortUrl>, ApiError> {
     let change = body.read(|fields| {
-        fields.require_any(&["title", "is_active", "original_url"]);
+        fields.require_any(&[
+            "title",
+            "is_active",
+            "original_url",
+            "status",
+            "forward_query",
+            "starts_at",
+            "expires_at",
+            "max_clicks",
+        ]);
         let title = fields.change("title", text(Title::parse));
         let is_active = fields.given("is_active", boolean);
         let original_url = fields.given("original_url", judgement.original_url(&headers));
+        let options = options_change(fields);
         Ok(UrlChange {
             title: title?,
             is_active: is_active?,
             original_url: original_url?,
+            options: options?,
         })
     })?;
-    let url = store::update(&db, id, &change, Timestamp::now()).await?;
-    url.map(Json).ok_or(ApiError::NotFound("URL"))
+    match store::update(&db, &links, id, &change, Timestamp::now()).await? {
+        Updated::Done(url) => Ok(Json(url)),
+        Updated::Missing => Err(ApiError::NotFound("URL")),
+        Updated::Refused(field, reason) => Err(ApiError::invalid(field, reason.to_string())),
+    }
 }
 
 /// `DELETE /urls/{id}`
-pub async fn delete(State(db): State<Db>, Id(id): Id) -> Result<StatusCode, ApiError> {
-    if store::delete(&db, id, Timestamp::now()).await? {
+pub async fn delete(
+    State(db): State<Db>,
+    State(links): State<Arc<Links>>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    if store::delete(&db, &links, id, Timestamp::now()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::NotFound("URL"))
     }
+}
+
+/// The options that a body gives for a new URL.
+fn new_options(fields: &mut Fields) -> Result<RedirectOptions, Reported> {
+    let options = options_change(fields)?.apply(&RedirectOptions::default());
+    match options.check() {
+        Ok(()) => Ok(options),
+        Err(reason) => Err(fields.report("starts_at", reason)),
+    }
+}
+
+/// The options that a body gives, or takes back with null.
+fn options_change(fields: &mut Fields) -> Result<OptionsChange, Reported> {
+    let status = fields.given("status", |value| RedirectStatus::parse(integer(value)?));
+    let forward_query = fields.given("forward_query", boolean);
+    let starts_at = fields.change("starts_at", text(time));
+    let expires_at = fields.change("expires_at", text(time));
+    let max_clicks = fields.change("max_clicks", positive);
+    Ok(OptionsChange {
+        status: status?,
+        forward_query: forward_query?,
+        starts_at: starts_at?,
+        expires_at: expires_at?,
+        max_clicks: max_clicks?,
+    })
 }

@@ -2,11 +2,16 @@
 
 pub mod bulk;
 pub mod http;
+pub mod options;
 pub mod original_url;
+pub mod redirect_status;
 pub mod short_code;
 pub mod store;
 
+use options::{OptionsChange, RedirectOptions};
 use original_url::OriginalUrl;
+
+use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
@@ -25,6 +30,9 @@ pub struct ShortUrl {
     pub original_url: String,
     pub title: Option<String>,
     pub is_active: bool,
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub options: RedirectOptions,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Grows with every change.
@@ -55,6 +63,7 @@ pub struct NewUrl {
     pub user_id: i64,
     pub original_url: OriginalUrl,
     pub title: Option<Title>,
+    pub options: RedirectOptions,
 }
 
 /// A change to a URL; `None` leaves a field alone.
@@ -63,6 +72,7 @@ pub struct UrlChange {
     pub title: Option<Option<Title>>,
     pub is_active: Option<bool>,
     pub original_url: Option<OriginalUrl>,
+    pub options: OptionsChange,
 }
 
 /// One field that a change made different, as the log has it.
@@ -73,36 +83,47 @@ pub struct FieldChange {
 }
 
 impl UrlChange {
-    /// The fields in which the URL will differ from `before`.
-    pub fn differences(&self, before: &ShortUrl) -> Vec<FieldChange> {
-        let mut changes = Vec::new();
-        let mut note = |field, new_value: serde_json::Value| {
-            changes.push(FieldChange { field, new_value });
-        };
+    /// What becomes of `before`. Its version and times are the store's business.
+    pub fn apply(&self, before: &ShortUrl) -> ShortUrl {
+        let mut after = before.clone();
         if let Some(title) = &self.title {
-            let title = title.as_ref().map(Title::as_str);
-            if title != before.title.as_deref() {
-                note("title", title.into());
-            }
+            after.title = title.as_ref().map(|title| title.as_str().to_owned());
         }
-        if let Some(is_active) = self.is_active
-            && is_active != before.is_active
-        {
-            note("is_active", is_active.into());
+        if let Some(original_url) = &self.original_url {
+            original_url.as_str().clone_into(&mut after.original_url);
         }
-        if let Some(original_url) = &self.original_url
-            && original_url.as_str() != before.original_url
-        {
-            note("original_url", original_url.as_str().into());
-        }
+        after.is_active = self.is_active.unwrap_or(before.is_active);
+        after.options = self.options.apply(&before.options);
+        after
+    }
+}
+
+impl ShortUrl {
+    /// The fields in which this differs from `before`.
+    pub fn differences(&self, before: &Self) -> Vec<FieldChange> {
+        let fields = |url: &Self| {
+            let options = url.options;
+            [
+                ("title", json!(url.title)),
+                ("is_active", json!(url.is_active)),
+                ("original_url", json!(url.original_url)),
+                ("status", json!(options.status)),
+                ("forward_query", json!(options.forward_query)),
+                ("starts_at", json!(options.starts_at)),
+                ("expires_at", json!(options.expires_at)),
+                ("max_clicks", json!(options.max_clicks)),
+            ]
+        };
+        let changes = fields(before).into_iter().zip(fields(self));
         changes
+            .filter(|((_, before), (_, after))| before != after)
+            .map(|(_, (field, new_value))| FieldChange { field, new_value })
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn before() -> ShortUrl {
@@ -114,6 +135,7 @@ mod tests {
             original_url: "https://example.com/".to_owned(),
             title: Some("Launch".to_owned()),
             is_active: true,
+            options: RedirectOptions::default(),
             created_at: at,
             updated_at: at,
             version: 1,
@@ -126,14 +148,15 @@ mod tests {
             title: Some(None),
             is_active: Some(true),
             original_url: None,
+            options: OptionsChange {
+                max_clicks: Some(Some(5)),
+                forward_query: Some(false),
+                ..OptionsChange::default()
+            },
         };
-        let differences = change.differences(&before());
-        assert_eq!(
-            differences,
-            [FieldChange {
-                field: "title",
-                new_value: json!(null)
-            }]
-        );
+        let differences = change.apply(&before()).differences(&before());
+        let expected = [("title", json!(null)), ("max_clicks", json!(5))]
+            .map(|(field, new_value)| FieldChange { field, new_value });
+        assert_eq!(differences, expected);
     }
 }

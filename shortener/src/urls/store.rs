@@ -7,9 +7,19 @@ use serde_json::json;
 use super::{NewUrl, ShortUrl, UrlChange, bulk::UrlRow, short_code::ShortCode};
 use crate::{
     database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
+    error::ApiError,
     events::store as events,
     http::paging::{MAX_TOTAL, Page},
+    invalid::Invalid,
+    links::{Links, change::Changed},
 };
+
+/// The columns of a [`ShortUrl`].
+macro_rules! columns {
+    () => {
+        "id, user_id, short_code, original_url, title, is_active, redirect_status, forward_query, starts_at, expires_at, max_clicks, created_at, updated_at, version"
+    };
+}
 
 /// Which URLs a list shows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,25 +45,31 @@ pub async fn insert(
     match db.writer() {
         // One statement is one round trip. The lock has a deletion of the owner wait, and then see this URL.
         Either::Postgres(pool) => {
-            sqlx::query_as(
+            sqlx::query_as(concat!(
                 "with owner as (
                      select id from app_user where id = $1 and deleted_at is null for share
                  ), added as (
-                     insert into url (user_id, short_code, original_url, title, created_at, updated_at)
-                     select id, $2, $3, $4, $5, $5 from owner
-                     returning id, user_id, short_code, original_url, title, is_active, created_at,
-                         updated_at, version
-                 ), logged as (
+                     insert into url (user_id, short_code, original_url, title, created_at, updated_at,
+                         redirect_status, forward_query, starts_at, expires_at, max_clicks)
+                     select id, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10 from owner
+                     returning ",
+                columns!(),
+                "), logged as (
                      insert into event (url_id, user_id, event_type, occurred_at, details)
-                     select id, user_id, 'created', $5, $6 from added
+                     select id, user_id, 'created', $5, $11 from added
                  )
                  select * from added",
-            )
+            ))
             .bind(new.user_id)
             .bind(short_code.as_str())
             .bind(new.original_url.as_str())
             .bind(title)
             .bind(now)
+            .bind(new.options.status)
+            .bind(new.options.forward_query)
+            .bind(new.options.starts_at)
+            .bind(new.options.expires_at)
+            .bind(new.options.max_clicks)
             .bind(details)
             .fetch_optional(pool)
             .await
@@ -61,17 +77,24 @@ pub async fn insert(
         Either::Sqlite(_) => {
             let mut tx = db.begin().await?;
             let added: Option<ShortUrl> = either!(tx.conn(), conn => {
-                sqlx::query_as(
-                    "insert into url (user_id, short_code, original_url, title, created_at, updated_at)
-                     select id, $2, $3, $4, $5, $5 from app_user where id = $1 and deleted_at is null
-                     returning id, user_id, short_code, original_url, title, is_active, created_at,
-                         updated_at, version",
-                )
+                sqlx::query_as(concat!(
+                    "insert into url (user_id, short_code, original_url, title, created_at, updated_at,
+                         redirect_status, forward_query, starts_at, expires_at, max_clicks)
+                     select id, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10
+                     from app_user where id = $1 and deleted_at is null
+                     returning ",
+                    columns!(),
+                ))
                 .bind(new.user_id)
                 .bind(short_code.as_str())
                 .bind(new.original_url.as_str())
                 .bind(title)
                 .bind(now)
+                .bind(new.options.status)
+                .bind(new.options.forward_query)
+                .bind(new.options.starts_at)
+                .bind(new.options.expires_at)
+                .bind(new.options.max_clicks)
                 .fetch_optional(conn)
                 .await?
             });
@@ -87,10 +110,9 @@ pub async fn insert(
 
 pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<ShortUrl>> {
     either!(db.reader(), pool => {
-        sqlx::query_as(
-            "select id, user_id, short_code, original_url, title, is_active, created_at, updated_at, version
-             from url where id = $1 and deleted_at is null",
-        )
+        sqlx::query_as(concat!(
+            "select ", columns!(), " from url where id = $1 and deleted_at is null",
+        ))
         .bind(id)
         .fetch_optional(pool)
         .await
@@ -100,10 +122,9 @@ pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<ShortUrl>> {
 /// The URL that a visitor asks for; the domain is the only one there is.
 pub async fn find_by_code(db: &Db, short_code: &str) -> sqlx::Result<Option<ShortUrl>> {
     either!(db.reader(), pool => {
-        sqlx::query_as(
-            "select id, user_id, short_code, original_url, title, is_active, created_at, updated_at, version
-             from url where domain_id = 1 and short_code = $1 and deleted_at is null",
-        )
+        sqlx::query_as(concat!(
+            "select ", columns!(), " from url where domain_id = 1 and short_code = $1 and deleted_at is null",
+        ))
         .bind(short_code)
         .fetch_optional(pool)
         .await
@@ -112,10 +133,9 @@ pub async fn find_by_code(db: &Db, short_code: &str) -> sqlx::Result<Option<Shor
 
 pub async fn list(db: &Db, filter: UrlFilter, page: Page) -> sqlx::Result<Vec<ShortUrl>> {
     either!(db.reader(), pool => {
-        let mut query = sqlx::QueryBuilder::new(
-            "select id, user_id, short_code, original_url, title, is_active, created_at, updated_at, version
-             from url where deleted_at is null",
-        );
+        let mut query = sqlx::QueryBuilder::new(concat!(
+            "select ", columns!(), " from url where deleted_at is null",
+        ));
         if let Some(user_id) = filter.user_id {
             query.push(" and user_id = ").push_bind(user_id);
         }
@@ -145,52 +165,69 @@ pub async fn count(db: &Db, filter: UrlFilter) -> sqlx::Result<i64> {
     })
 }
 
-/// Changes a URL and logs each field that became different. Returns what it is now, or `None` if there is no such URL.
+/// What became of a change.
+#[derive(Debug)]
+pub enum Updated {
+    Done(ShortUrl),
+    Missing,
+    /// Together with what the URL has already, the change would make no sense.
+    Refused(&'static str, Invalid),
+}
+
+/// Changes a URL and logs each field that became different. Answers when every replica obeys.
 pub async fn update(
     db: &Db,
+    links: &Links,
     id: i64,
     change: &UrlChange,
     now: Timestamp,
-) -> sqlx::Result<Option<ShortUrl>> {
+) -> Result<Updated, ApiError> {
     let mut tx = db.begin().await?;
     let Some(before) = lock(&mut tx, id).await? else {
-        return Ok(None);
+        return Ok(Updated::Missing);
     };
-    let title = match &change.title {
-        Some(title) => title.as_ref().map(super::Title::as_str),
-        None => before.title.as_deref(),
-    };
-    let original_url = change
-        .original_url
-        .as_ref()
-        .map(super::original_url::OriginalUrl::as_str);
+    let wanted = change.apply(&before);
+    if let Err(reason) = wanted.options.check() {
+        return Ok(Updated::Refused("starts_at", reason));
+    }
     // A clock that was set back must not make a change look older than the one before.
     let updated_at = now.max(before.updated_at.next());
     let after: ShortUrl = either!(tx.conn(), conn => {
-        sqlx::query_as(
-            "update url set title = $2, is_active = $3, original_url = $4, updated_at = $5, version = version + 1
+        sqlx::query_as(concat!(
+            "update url set title = $2, is_active = $3, original_url = $4, redirect_status = $5,
+                 forward_query = $6, starts_at = $7, expires_at = $8, max_clicks = $9, updated_at = $10,
+                 version = version + 1
              where id = $1
-             returning id, user_id, short_code, original_url, title, is_active, created_at, updated_at, version",
-        )
+             returning ",
+            columns!(),
+        ))
         .bind(id)
-        .bind(title)
-        .bind(change.is_active.unwrap_or(before.is_active))
-        .bind(original_url.unwrap_or(&before.original_url))
+        .bind(&wanted.title)
+        .bind(wanted.is_active)
+        .bind(&wanted.original_url)
+        .bind(wanted.options.status)
+        .bind(wanted.options.forward_query)
+        .bind(wanted.options.starts_at)
+        .bind(wanted.options.expires_at)
+        .bind(wanted.options.max_clicks)
         .bind(updated_at)
         .fetch_one(conn)
         .await?
     });
-    for difference in change.differences(&before) {
+    for difference in after.differences(&before) {
         let details = json!({"field": difference.field, "new_value": difference.new_value});
         events::insert_for_url(&mut tx, &after, "updated", updated_at, &details.to_string())
             .await?;
     }
+    let changed = Changed::new(&after.short_code, after.version);
+    let announced = links.change(&mut tx, vec![changed]).await?;
     tx.commit().await?;
-    Ok(Some(after))
+    announced.obeyed().await?;
+    Ok(Updated::Done(after))
 }
 
-/// Deletes a URL; its row and its code stay. Returns whether there was such a URL.
-pub async fn delete(db: &Db, id: i64, now: Timestamp) -> sqlx::Result<bool> {
+/// Deletes a URL; its row and its code stay. Returns whether there was such a URL, when every replica obeys.
+pub async fn delete(db: &Db, links: &Links, id: i64, now: Timestamp) -> Result<bool, ApiError> {
     let mut tx = db.begin().await?;
     let Some(url) = lock(&mut tx, id).await? else {
         return Ok(false);
@@ -204,7 +241,10 @@ pub async fn delete(db: &Db, id: i64, now: Timestamp) -> sqlx::Result<bool> {
     });
     let details = json!({"reason": "user_requested"}).to_string();
     events::insert_for_url(&mut tx, &url, "deleted", now, &details).await?;
+    let changed = Changed::new(&url.short_code, url.version + 1);
+    let announced = links.change(&mut tx, vec![changed]).await?;
     tx.commit().await?;
+    announced.obeyed().await?;
     Ok(true)
 }
 
@@ -212,20 +252,22 @@ pub async fn delete(db: &Db, id: i64, now: Timestamp) -> sqlx::Result<bool> {
 async fn lock(tx: &mut Tx, id: i64) -> sqlx::Result<Option<ShortUrl>> {
     match tx.conn() {
         Either::Postgres(conn) => {
-            sqlx::query_as(
-                "select id, user_id, short_code, original_url, title, is_active, created_at, updated_at, version
-                 from url where id = $1 and deleted_at is null for update",
-            )
+            sqlx::query_as(concat!(
+                "select ",
+                columns!(),
+                " from url where id = $1 and deleted_at is null for update",
+            ))
             .bind(id)
             .fetch_optional(conn)
             .await
         }
         // The only writer is us.
         Either::Sqlite(conn) => {
-            sqlx::query_as(
-                "select id, user_id, short_code, original_url, title, is_active, created_at, updated_at, version
-                 from url where id = $1 and deleted_at is null",
-            )
+            sqlx::query_as(concat!(
+                "select ",
+                columns!(),
+                " from url where id = $1 and deleted_at is null",
+            ))
             .bind(id)
             .fetch_optional(conn)
             .await

@@ -1,5 +1,7 @@
 //! `/users`.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{OriginalUri, State},
     http::StatusCode,
@@ -18,6 +20,7 @@ use crate::{
         fields::text,
         paging::{Listing, Page},
     },
+    links::Links,
 };
 
 /// `GET /users`
@@ -83,8 +86,12 @@ pub async fn update(
 }
 
 /// `DELETE /users/{id}`
-pub async fn delete(State(db): State<Db>, Id(id): Id) -> Result<StatusCode, ApiError> {
-    if store::delete(&db, id, Timestamp::now()).await? {
+pub async fn delete(
+    State(db): State<Db>,
+    State(links): State<Arc<Links>>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    if store::delete(&db, &links, id, Timestamp::now()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::NotFound("user"))

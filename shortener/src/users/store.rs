@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use super::{NewUser, User, UserChange, bulk::UserRow};
 use crate::{
     database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
+    error::ApiError,
     events::store as events,
     http::paging::{MAX_TOTAL, Page},
+    links::{Links, change::Changed},
 };
 
 pub async fn insert(db: &Db, new: &NewUser, now: Timestamp) -> sqlx::Result<User> {
@@ -81,8 +83,9 @@ pub async fn update(
     })
 }
 
-/// Deletes a user and all URLs of theirs, each with an event of its own. Returns whether there was such a user.
-pub async fn delete(db: &Db, id: i64, now: Timestamp) -> sqlx::Result<bool> {
+/// Deletes a user and all URLs of theirs, each with an event of its own. Returns whether there was such a user, when every
+/// replica obeys.
+pub async fn delete(db: &Db, links: &Links, id: i64, now: Timestamp) -> Result<bool, ApiError> {
     let mut tx = db.begin().await?;
     let deleted = either!(tx.conn(), conn => {
         sqlx::query("update app_user set deleted_at = $2 where id = $1 and deleted_at is null")
@@ -96,17 +99,24 @@ pub async fn delete(db: &Db, id: i64, now: Timestamp) -> sqlx::Result<bool> {
         return Ok(false);
     }
     events::insert_deleted_of_user(&mut tx, id, now).await?;
-    either!(tx.conn(), conn => {
-        sqlx::query(
+    let deleted: Vec<(String, i64)> = either!(tx.conn(), conn => {
+        sqlx::query_as(
             "update url set deleted_at = $2, updated_at = $2, version = version + 1
-             where user_id = $1 and deleted_at is null",
+             where user_id = $1 and deleted_at is null
+             returning short_code, version",
         )
         .bind(id)
         .bind(now)
-        .execute(conn)
-        .await?;
+        .fetch_all(conn)
+        .await?
     });
+    let changed = deleted
+        .iter()
+        .map(|(code, version)| Changed::new(code, *version))
+        .collect();
+    let announced = links.change_all_of(&mut tx, id, changed).await?;
     tx.commit().await?;
+    announced.obeyed().await?;
     Ok(true)
 }
 

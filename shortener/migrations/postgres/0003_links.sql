@@ -1,0 +1,22 @@
+-- What caches of links need: whose they are, who hears of changes, and which shared entries are void.
+
+-- One row: tells this database from every other, wherever something outside of it must not be mistaken for another's
+-- (keys in Redis, journals on a disk).
+create table installation (
+    id text not null constraint installation_pkey primary key
+);
+insert into installation (id) values (replace(gen_random_uuid()::text, '-', ''));
+
+-- Whether this replica hears notifications. One that does not is not asked to drop a link from its cache: it asks the
+-- database again for whatever it has known for longer than a second.
+alter table replica add column hears boolean not null default false;
+
+-- Part of every key in Redis. The next value makes all that Redis holds unreachable. A sequence, since nobody waits for
+-- the next value of one, and no roll-back takes it back.
+create sequence cache_generation_seq;
+
+-- How often a URL with a limit was followed: narrow, since every visit writes it.
+create table url_use (
+    url_id bigint not null constraint url_use_pkey primary key,
+    used bigint not null
+) with (fillfactor = 50);

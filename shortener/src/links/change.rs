@@ -1,0 +1,133 @@
+//! What has changed about links, as one replica tells the others.
+
+use super::{
+    key::{LinkKey, LinkRef},
+    space::Generation,
+};
+
+/// So many links fit a notification of Postgres (8,000 bytes, <https://www.postgresql.org/docs/current/sql-notify.html>),
+/// with codes of 64 characters.
+pub const MAX_LINKS: usize = 80;
+
+/// A link that is not what it was, and the version that it has from now on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Changed {
+    pub key: LinkKey,
+    pub version: i64,
+}
+
+impl Changed {
+    pub fn new(code: &str, version: i64) -> Self {
+        Self {
+            key: LinkRef::new(code).to_key(),
+            version,
+        }
+    }
+}
+
+/// What changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum What {
+    Links(Vec<Changed>),
+    /// All links of a user.
+    Owner(i64),
+    /// None: only where shared entries are valid.
+    Nothing,
+}
+
+/// A change as it is told. Its text is the words of the fields, in this order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// Since which generation Redis holds nothing old: 0 if the old entries were made void one by one.
+    pub generation: Generation,
+    /// The server on which they were; `-` for none.
+    pub run: String,
+    pub what: What,
+}
+
+impl Change {
+    pub fn text(&self) -> String {
+        let head = format!("{} {}", self.generation, self.run);
+        match &self.what {
+            What::Nothing => head,
+            What::Owner(user) => format!("{head} owner {user}"),
+            What::Links(links) => {
+                let word = |Changed { key, version }: &Changed| {
+                    format!("{}:{version}:{}", key.domain, key.code)
+                };
+                let words: Vec<String> = links.iter().map(word).collect();
+                format!("{head} links {}", words.join(" "))
+            }
+        }
+    }
+
+    /// `None` for what a newer version says that this one does not understand.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let generation = words.next()?.parse().ok()?;
+        let run = words.next()?.to_owned();
+        let what = match words.next() {
+            None => What::Nothing,
+            Some("owner") => What::Owner(words.next()?.parse().ok()?),
+            Some("links") => What::Links(words.map(changed).collect::<Option<_>>()?),
+            Some(_) => return None,
+        };
+        Some(Self {
+            generation,
+            run,
+            what,
+        })
+    }
+}
+
+fn changed(word: &str) -> Option<Changed> {
+    let mut parts = word.splitn(3, ':');
+    let domain = parts.next()?.parse().ok()?;
+    let version = parts.next()?.parse().ok()?;
+    let code = parts.next()?.into();
+    Some(Changed {
+        key: LinkKey { domain, code },
+        version,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_comes_back_as_it_was_told() {
+        for what in [
+            What::Nothing,
+            What::Owner(7),
+            What::Links(vec![Changed::new("launch", 2), Changed::new("a-b_C", 9)]),
+        ] {
+            let change = Change {
+                generation: 3,
+                run: "abc".to_owned(),
+                what,
+            };
+            assert_eq!(Change::parse(&change.text()), Some(change));
+        }
+    }
+
+    #[test]
+    fn what_is_no_change_is_none() {
+        for text in ["", "x", "1", "1 - news 7", "1 - links 1:x:a", "1 - owner"] {
+            assert_eq!(Change::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_change_fits_a_notification() {
+        let code = "x".repeat(64);
+        let links = vec![Changed::new(&code, i64::from(i32::MAX)); MAX_LINKS];
+        let change = Change {
+            generation: i64::MAX,
+            run: "r".repeat(40),
+            what: What::Links(links),
+        };
+        // The question's number and the asker's id come before it.
+        assert!(change.text().len() + 20 + 32 + 2 < 8_000);
+    }
+}

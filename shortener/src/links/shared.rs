@@ -1,0 +1,227 @@
+//! Links in Redis, for all replicas.
+//!
+//! An entry begins with the version of the URL's row. Before a change is committed, its version is put in the entry's place,
+//! without a link: from then on no reader that still sees the old row can put the old link back, since what is older never
+//! replaces what is newer.
+//!
+//! That holds for as long as Redis keeps what it was told. So keys carry the [`Space`], which changes whenever it could not
+//! be told, and the name of the server's run, since one that was started again may have come back with an old dump. What is
+//! left is a Redis that is emptied while it runs: its token goes, too, and whoever began to read before cannot write
+//! any more.
+
+use std::{
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use redis::Script;
+
+use super::{change::Changed, key::LinkKey, link::Link, space::Space};
+use crate::redis_client::{Away, Line, Redis};
+
+/// Digits of a version: as text they sort like the number.
+const VERSION: usize = 19;
+
+/// For how long a link stays that nobody changes.
+const LIFETIME: Duration = Duration::from_hours(1);
+
+/// For how long a change is remembered: longer than any reader can have been under way.
+const MEMORY_OF_CHANGE: Duration = Duration::from_mins(1);
+
+/// Keys: the token, the entries. Arguments: the reader's token, a new one, the lifetime, the values. Answers the token.
+static FILL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local token = redis.call('GET', KEYS[1])
+        if not token then
+            redis.call('SET', KEYS[1], ARGV[2])
+            token = ARGV[2]
+        end
+        if token == ARGV[1] then
+            for i = 2, #KEYS do
+                local value = ARGV[i + 2]
+                if redis.call('GETRANGE', KEYS[i], 0, 18) <= string.sub(value, 1, 19) then
+                    redis.call('SET', KEYS[i], value, 'PX', ARGV[3])
+                end
+            end
+        end
+        return token",
+    )
+});
+
+/// Keys: the entries. Arguments: for how long, the versions.
+static VOID: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"for i = 1, #KEYS do
+            if redis.call('GETRANGE', KEYS[i], 0, 18) < ARGV[i + 1] then
+                redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])
+            end
+        end
+        return #KEYS",
+    )
+});
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    redis: Arc<Redis>,
+    installation: String,
+    place: Mutex<Place>,
+}
+
+/// Where this process reads and writes.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    space: Space,
+    /// The run that was told of a change while this process had no connection: no other may be read from next.
+    told: Option<Arc<str>>,
+    /// The name under which this process goes on alone, with entries of its own, until all are void anyway.
+    alone: Option<u64>,
+    /// Of the Redis as it was when it was last written to.
+    token: String,
+}
+
+/// What a reader has to show when it writes.
+#[derive(Clone, Debug)]
+pub(super) struct Permit {
+    line: Line,
+    prefix: String,
+    token: String,
+}
+
+impl Shared {
+    pub(super) fn new(redis: Arc<Redis>, installation: String) -> Self {
+        Self {
+            redis,
+            installation,
+            place: Mutex::default(),
+        }
+    }
+
+    /// Begins to read; `None` if Redis is away.
+    pub(super) fn permit(&self) -> Option<Permit> {
+        let Some(line) = self.redis.line() else {
+            self.redis.note_skipped();
+            return None;
+        };
+        let mut place = self.lock();
+        if place.told.take().is_some_and(|told| told != line.run) {
+            place.alone = Some(rand::random());
+        }
+        let mut prefix = format!(
+            "shortener:{}:{}:{}",
+            self.installation, place.space, line.run
+        );
+        if let Some(alone) = place.alone {
+            prefix = format!("{prefix}.{alone:x}");
+        }
+        let token = place.token.clone();
+        drop(place);
+        Some(Permit {
+            line,
+            prefix,
+            token,
+        })
+    }
+
+    /// The links that Redis knows of `keys`, in their order.
+    pub(super) async fn get(
+        &self,
+        permit: &Permit,
+        keys: &[&LinkKey],
+    ) -> Result<Vec<Option<Link>>, Away> {
+        let mut connection = permit.line.connection.clone();
+        let mut command = redis::cmd("MGET");
+        for key in keys {
+            command.arg(permit.key(key));
+        }
+        let question = command.query_async(&mut connection);
+        let values: Vec<Option<Vec<u8>>> = self.redis.ask(&permit.line, question).await?;
+        let link = |value: Option<Vec<u8>>| Link::unpack(value?.get(VERSION..)?);
+        Ok(values.into_iter().map(link).collect())
+    }
+
+    /// Adds links that were read from the database after `permit` was got.
+    pub(super) async fn fill(&self, permit: &Permit, links: &[(LinkKey, Arc<Link>)]) {
+        if links.is_empty() {
+            return;
+        }
+        let mut call = FILL.prepare_invoke();
+        call.key(format!("{}:token", permit.prefix))
+            .arg(&permit.token)
+            .arg(format!("{:x}", rand::random::<u64>()))
+            .arg(u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX));
+        for (key, link) in links {
+            let mut value = Vec::with_capacity(128);
+            value.extend_from_slice(version(link.version).as_bytes());
+            call.key(permit.key(key)).arg(link.pack(value));
+        }
+        let mut connection = permit.line.connection.clone();
+        let question = call.invoke_async(&mut connection);
+        if let Ok(token) = self.redis.ask(&permit.line, question).await {
+            self.lock().token = token;
+        }
+    }
+
+    /// Makes entries void that are older than these versions. Returns the server's run, or `None` if it could not be told.
+    pub(super) async fn void(&self, changed: &[Changed]) -> Option<Arc<str>> {
+        let permit = self.permit()?;
+        let mut call = VOID.prepare_invoke();
+        call.arg(u64::try_from(MEMORY_OF_CHANGE.as_millis()).unwrap_or(u64::MAX));
+        for changed in changed {
+            call.key(permit.key(&changed.key))
+                .arg(version(changed.version));
+        }
+        let mut connection = permit.line.connection.clone();
+        let question = call.invoke_async(&mut connection);
+        let voided: Result<i64, Away> = self.redis.ask(&permit.line, question).await;
+        voided.is_ok().then_some(permit.line.run)
+    }
+
+    /// Somebody told the server's `run` of a change. Whoever is connected to another one tells that, too, or goes on alone.
+    pub(super) async fn follow(&self, run: &str, changed: Option<&[Changed]>) {
+        match self.redis.line() {
+            Some(line) if *line.run == *run => {}
+            Some(_) => {
+                let told = match changed {
+                    Some(changed) => self.void(changed).await.is_some(),
+                    None => false,
+                };
+                if !told {
+                    self.lock().alone = Some(rand::random());
+                }
+            }
+            None => {
+                let mut place = self.lock();
+                if place.told.as_deref().is_some_and(|told| told != run) {
+                    place.alone = Some(rand::random());
+                }
+                place.told = Some(run.into());
+            }
+        }
+    }
+
+    /// Takes note of where entries are valid. What is earlier than what is known is late, and no news.
+    pub(super) fn move_to(&self, change: impl FnOnce(Space) -> Space) {
+        let mut place = self.lock();
+        let space = change(place.space);
+        if space > place.space {
+            *place = Place {
+                space,
+                ..Place::default()
+            };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    fn key(&self, key: &LinkKey) -> String {
+        format!("{}:{}:{}", self.prefix, key.domain, key.code)
+    }
+}
+
+fn version(number: i64) -> String {
+    format!("{number:0VERSION$}")
+}
