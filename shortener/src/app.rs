@@ -186,8 +186,10 @@ async fn start(
 ) -> anyhow::Result<Running> {
     let replicas = db.background().zip(db.lease());
     let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
-    let redis = config.links.redis()?;
-    let redis = redis.map(|client| Arc::new(Redis::new(client, Arc::clone(&metrics.redis))));
+    let redis = match config.links.redis()? {
+        Some(client) => Some(Arc::new(Redis::new(client, metrics.of_redis()?))),
+        None => None,
+    };
     if let Some(redis) = &redis {
         let connecting = Arc::clone(redis).keep_connected(stop.clone());
         tasks.spawn_worker("connection to Redis", stop.clone(), connecting);

@@ -131,7 +131,6 @@ pub struct Metrics {
     pub http: Arc<HttpMetrics>,
     pub clicks: Arc<ClickMetrics>,
     pub links: Arc<LinkMetrics>,
-    pub redis: Arc<RedisMetrics>,
     pub rate_limits: Arc<RateLimitMetrics>,
     /// 1 once the service can serve.
     pub ready: IntGauge,
@@ -152,7 +151,6 @@ impl Metrics {
         let http = HttpMetrics::register(&registry)?.into();
         let clicks = ClickMetrics::register(&registry)?.into();
         let links = LinkMetrics::register(&registry)?.into();
-        let redis = RedisMetrics::register(&registry)?.into();
         let rate_limits = RateLimitMetrics::register(&registry)?.into();
         let ready = IntGauge::new("shortener_ready", "1 once this process can serve, else 0.")?;
         let ready = registered(&registry, ready)?;
@@ -161,10 +159,14 @@ impl Metrics {
             http,
             clicks,
             links,
-            redis,
             rate_limits,
             ready,
         })
+    }
+
+    /// Metrics of Redis, to be called once, if there is one.
+    pub fn of_redis(&self) -> prometheus::Result<Arc<RedisMetrics>> {
+        RedisMetrics::register(&self.registry).map(Arc::new)
     }
 
     /// The text that Prometheus scrapes.

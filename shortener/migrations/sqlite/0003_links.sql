@@ -6,8 +6,6 @@ create table installation (
 );
 insert into installation (id) values (lower(hex(randomblob(16))));
 
-alter table replica add column hears integer not null default 0;
-
 create table url_use (
     url_id integer not null primary key,
     used integer not null

@@ -25,7 +25,7 @@ impl RedisMetrics {
         };
         let up = IntGauge::new(
             "shortener_redis_up",
-            "1 while Redis answers, 0 while it does not or is not used.",
+            "1 while Redis answers, else 0; absent where none is used.",
         )?;
         Ok(Self {
             up: registered(registry, up)?,
