@@ -7,7 +7,7 @@ use axum::{
     extract::FromRef,
     http::{HeaderMap, header},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -39,6 +39,9 @@ use crate::{
     urls::http::Judgement,
 };
 
+/// How many visits of links with a limit are counted at a time.
+const COUNTING: usize = 4;
+
 /// How long closing may take when everything that matters is done.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -50,6 +53,7 @@ pub struct AppState {
     pub clicks: Arc<Clicks>,
     pub redirects: Redirects,
     pub loader: Loader,
+    pub tasks: Tasks,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
     pub envelope: Envelope,
@@ -159,6 +163,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     management_stop.cancel();
     // A request that did not end in time may still hold a connection; the process does not wait for it twice.
     let ending = async {
+        if let Some(replicas) = &running.replicas {
+            replicas.leave().await;
+        }
         db.close().await;
         tasks.ended().await;
     };
@@ -174,6 +181,7 @@ struct Running {
     recording: Arc<Recording>,
     links: Arc<Links>,
     limits: Arc<RateLimits>,
+    replicas: Option<Arc<Replicas>>,
 }
 
 /// Starts it all: caches and journal first, and then being known to others, who rely on both.
@@ -184,7 +192,7 @@ async fn start(
     metrics: &Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
-    let replicas = db.background().zip(db.lease());
+    let replicas = db.prompt().zip(db.lease());
     let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
     let redis = match config.links.redis()? {
         Some(client) => Some(Arc::new(Redis::new(client, metrics.of_redis()?))),
@@ -224,14 +232,15 @@ async fn start(
     };
     let recording = Recording::start(given, tasks).await?;
     let recording = Arc::new(recording);
-    if let (Some(replicas), Some(session)) = (replicas, db.session()) {
+    if let (Some(replicas), Some(session)) = (&replicas, db.session()) {
         let duties = duties(&recording, &links);
-        replicas::start(replicas, session, duties, tasks, stop).await?;
+        replicas::start(Arc::clone(replicas), session, duties, tasks, stop).await?;
     }
     Ok(Running {
         recording,
         links,
         limits: Arc::new(limits),
+        replicas,
     })
 }
 
@@ -262,6 +271,7 @@ fn state(
     let links = Arc::clone(&running.links);
     let clicks = Arc::clone(&running.recording.clicks);
     AppState {
+        tasks: tasks.clone(),
         loader: Loader {
             db: db.clone(),
             tasks: tasks.clone(),
@@ -272,6 +282,7 @@ fn state(
             links: Arc::clone(&links),
             clicks: Arc::clone(&clicks),
             limits: Arc::clone(&running.limits),
+            counting: Arc::new(Semaphore::new(COUNTING)),
         },
         db,
         links,

@@ -227,7 +227,7 @@ pub struct DatabaseConfig {
     pub database_session_url_file: Option<PathBuf>,
 
     /// Most connections to Postgres, besides one that listens. The sum over all replicas must stay below what the server allows.
-    #[arg(long, env = "SHORTENER_DATABASE_MAX_CONNECTIONS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(4..))]
+    #[arg(long, env = "SHORTENER_DATABASE_MAX_CONNECTIONS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(8..))]
     pub database_max_connections: u32,
 
     /// How long to wait at the start for a database that is not up yet, in seconds.

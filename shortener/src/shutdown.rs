@@ -9,6 +9,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::error::ApiError;
+
 /// Everything that runs beside the requests. Nothing is spawned and forgotten: a worker that ends before it is told to
 /// stops the whole process, which then says why.
 #[derive(Clone, Debug)]
@@ -77,6 +79,17 @@ impl Tasks {
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
         self.tracker.spawn(task)
+    }
+
+    /// Does something to its end, even if whoever asked for it goes away meanwhile.
+    pub async fn carry_out<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match self.spawn(work).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(anyhow::Error::new(error).into()),
+        }
     }
 
     /// Resolves when a worker has died, with the cause.

@@ -70,7 +70,11 @@ on_each_database! {
 
     async fn every_request_gets_an_id_of_its_own(service: Service) {
         let mut seen = HashSet::new();
-        for (what, answer) in one_of_each(&service).await {
+        // A redirect from memory is not logged, so a name would name nothing.
+        let from_memory = ["cached redirect", "HEAD of a redirect"];
+        let answers = one_of_each(&service).await;
+        let answers = answers.iter().filter(|(what, _)| !from_memory.contains(what));
+        for (what, answer) in answers {
             let id = answer
                 .header("x-request-id")
                 .unwrap_or_else(|| panic!("{what} has no request id"))

@@ -11,9 +11,12 @@ insert into installation (id) values (replace(gen_random_uuid()::text, '-', ''))
 -- database again for whatever it has known for longer than a second.
 alter table replica add column hears boolean not null default false;
 
--- Part of every key in Redis. The next value makes all that Redis holds unreachable. A sequence, since nobody waits for
--- the next value of one, and no roll-back takes it back.
-create sequence cache_generation_seq;
+-- Part of every key in Redis; one more makes all that Redis holds unreachable. One row, and no sequence: nobody may see the
+-- next generation before the change is committed that it was begun for.
+create table cache_generation (
+    generation bigint not null
+);
+insert into cache_generation (generation) values (0);
 
 -- How often a URL with a limit was followed: narrow, since every visit writes it.
 create table url_use (

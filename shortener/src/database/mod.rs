@@ -53,6 +53,8 @@ pub struct Db {
 pub struct PgPools {
     requests: PgPool,
     background: PgPool,
+    /// For what cannot wait behind requests or batches: looking links up, and knowing who has to be waited for.
+    prompt: PgPool,
     /// One connection that nothing else may hold up: a lease must not lapse because others are busy.
     lease: PgPool,
     /// One connection, which keeps its session.
@@ -98,12 +100,25 @@ impl Db {
         }))
     }
 
+    /// Starts a transaction that holds what others wait for: it is ended for whoever stands still in it.
+    pub async fn begin_guarded(&self) -> sqlx::Result<Tx> {
+        match &self.pools {
+            Either::Postgres(pools) => {
+                let conn = pools.requests.acquire().await?;
+                Ok(Tx(Either::Postgres(PgTx::Guarded(
+                    Guarded::begin(conn).await?,
+                ))))
+            }
+            Either::Sqlite(_) => self.begin().await,
+        }
+    }
+
     /// Starts a transaction for work that no request waits for.
     pub async fn begin_background(&self) -> sqlx::Result<Tx> {
         match &self.pools {
             Either::Postgres(pools) => {
                 let conn = pools.background.acquire().await?;
-                Ok(Tx(Either::Postgres(PgTx::Background(
+                Ok(Tx(Either::Postgres(PgTx::Guarded(
                     Guarded::begin(conn).await?,
                 ))))
             }
@@ -115,6 +130,22 @@ impl Db {
     pub fn background(&self) -> Option<PgPool> {
         match &self.pools {
             Either::Postgres(pools) => Some(pools.background.clone()),
+            Either::Sqlite(_) => None,
+        }
+    }
+
+    /// Where links are looked up.
+    pub fn prompt_reader(&self) -> Either<&PgPool, &SqlitePool> {
+        match &self.pools {
+            Either::Postgres(pools) => Either::Postgres(&pools.prompt),
+            Either::Sqlite(pools) => Either::Sqlite(&pools.readers),
+        }
+    }
+
+    /// Postgres only: connections for what cannot wait.
+    pub fn prompt(&self) -> Option<PgPool> {
+        match &self.pools {
+            Either::Postgres(pools) => Some(pools.prompt.clone()),
             Either::Sqlite(_) => None,
         }
     }
@@ -146,6 +177,7 @@ impl Db {
             Either::Postgres(pools) => {
                 pools.session.close().await;
                 pools.lease.close().await;
+                pools.prompt.close().await;
                 pools.background.close().await;
                 pools.requests.close().await;
             }
@@ -164,14 +196,14 @@ pub struct Tx(Either<PgTx, Transaction<'static, Sqlite>>);
 #[derive(Debug)]
 enum PgTx {
     Request(Transaction<'static, Postgres>),
-    Background(Guarded),
+    Guarded(Guarded),
 }
 
 impl Tx {
     pub fn conn(&mut self) -> Conn<'_> {
         match &mut self.0 {
             Either::Postgres(PgTx::Request(tx)) => Either::Postgres(&mut *tx),
-            Either::Postgres(PgTx::Background(guarded)) => Either::Postgres(guarded.conn()),
+            Either::Postgres(PgTx::Guarded(guarded)) => Either::Postgres(guarded.conn()),
             Either::Sqlite(tx) => Either::Sqlite(&mut *tx),
         }
     }
@@ -211,7 +243,7 @@ impl Tx {
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.0 {
             Either::Postgres(PgTx::Request(tx)) => tx.commit().await,
-            Either::Postgres(PgTx::Background(guarded)) => guarded.commit().await,
+            Either::Postgres(PgTx::Guarded(guarded)) => guarded.commit().await,
             Either::Sqlite(tx) => tx.commit().await,
         }
     }

@@ -26,6 +26,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// One records clicks; the other is for all the rest.
 const BACKGROUND_CONNECTIONS: u32 = 2;
 
+/// Two look links up; the third tells who is there.
+const PROMPT_CONNECTIONS: u32 = 3;
+
 /// How long a connection that is given back may take to show that it is fit for use.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -132,7 +135,8 @@ async fn connect(
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     // All but what has a pool of its own below.
-    let requests = config.database_max_connections - BACKGROUND_CONNECTIONS - 1;
+    let requests =
+        config.database_max_connections - BACKGROUND_CONNECTIONS - PROMPT_CONNECTIONS - 1;
     let limited = pool(requests).after_connect(|conn, _| {
         Box::pin(async move { sqlx::raw_sql(REQUEST_LIMITS).execute(conn).await.map(drop) })
     });
@@ -140,6 +144,7 @@ async fn connect(
         pools: Either::Postgres(PgPools {
             requests: limited.connect_lazy_with(options.clone()),
             background: pool(BACKGROUND_CONNECTIONS).connect_lazy_with(options.clone()),
+            prompt: pool(PROMPT_CONNECTIONS).connect_lazy_with(options.clone()),
             lease: pool(1).connect_lazy_with(options.clone()),
             session: pool(1)
                 .idle_timeout(None)

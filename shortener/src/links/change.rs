@@ -7,7 +7,7 @@ use super::{
 
 /// So many links fit a notification of Postgres (8,000 bytes, <https://www.postgresql.org/docs/current/sql-notify.html>),
 /// with codes of 64 characters.
-pub const MAX_LINKS: usize = 80;
+pub const MAX_LINKS: usize = 75;
 
 /// A link that is not what it was, and the version that it has from now on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,8 +31,6 @@ pub enum What {
     Links(Vec<Changed>),
     /// All links of a user.
     Owner(i64),
-    /// None: only where shared entries are valid.
-    Nothing,
 }
 
 /// A change as it is told. Its text is the words of the fields, in this order.
@@ -40,16 +38,15 @@ pub enum What {
 pub struct Change {
     /// Since which generation Redis holds nothing old: 0 if the old entries were made void one by one.
     pub generation: Generation,
-    /// The server on which they were; `-` for none.
-    pub run: String,
+    /// Where in Redis they were; `-` for nowhere.
+    pub place: String,
     pub what: What,
 }
 
 impl Change {
     pub fn text(&self) -> String {
-        let head = format!("{} {}", self.generation, self.run);
+        let head = format!("{} {}", self.generation, self.place);
         match &self.what {
-            What::Nothing => head,
             What::Owner(user) => format!("{head} owner {user}"),
             What::Links(links) => {
                 let word = |Changed { key, version }: &Changed| {
@@ -65,16 +62,15 @@ impl Change {
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let generation = words.next()?.parse().ok()?;
-        let run = words.next()?.to_owned();
-        let what = match words.next() {
-            None => What::Nothing,
-            Some("owner") => What::Owner(words.next()?.parse().ok()?),
-            Some("links") => What::Links(words.map(changed).collect::<Option<_>>()?),
-            Some(_) => return None,
+        let place = words.next()?.to_owned();
+        let what = match words.next()? {
+            "owner" => What::Owner(words.next()?.parse().ok()?),
+            "links" => What::Links(words.map(changed).collect::<Option<_>>()?),
+            _ => return None,
         };
         Some(Self {
             generation,
-            run,
+            place,
             what,
         })
     }
@@ -98,13 +94,12 @@ mod tests {
     #[test]
     fn a_change_comes_back_as_it_was_told() {
         for what in [
-            What::Nothing,
             What::Owner(7),
             What::Links(vec![Changed::new("launch", 2), Changed::new("a-b_C", 9)]),
         ] {
             let change = Change {
                 generation: 3,
-                run: "abc".to_owned(),
+                place: "1.7:abc".to_owned(),
                 what,
             };
             assert_eq!(Change::parse(&change.text()), Some(change));
@@ -124,7 +119,7 @@ mod tests {
         let links = vec![Changed::new(&code, i64::from(i32::MAX)); MAX_LINKS];
         let change = Change {
             generation: i64::MAX,
-            run: "r".repeat(40),
+            place: "p".repeat(100),
             what: What::Links(links),
         };
         // The question's number and the asker's id come before it.

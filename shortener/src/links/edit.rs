@@ -19,7 +19,7 @@ use crate::{
 #[must_use = "a change is only true when it is obeyed"]
 pub struct Announced<'a> {
     links: &'a Links,
-    what: What,
+    change: Change,
     /// The links, if Redis was told of each.
     voided: Option<Vec<Changed>>,
     told: Option<Told<'a>>,
@@ -39,7 +39,12 @@ impl Links {
         user: i64,
         links: Vec<Changed>,
     ) -> sqlx::Result<Announced<'_>> {
-        self.announce(tx, What::Owner(user), links).await
+        let what = if links.len() <= MAX_LINKS {
+            What::Links(links.clone())
+        } else {
+            What::Owner(user)
+        };
+        self.announce(tx, what, links).await
     }
 
     async fn announce(
@@ -50,54 +55,70 @@ impl Links {
     ) -> sqlx::Result<Announced<'_>> {
         let mut announced = Announced {
             links: self,
-            what,
+            change: Change {
+                generation: 0,
+                place: "-".to_owned(),
+                what,
+            },
             voided: None,
             told: None,
         };
-        let Some(replicas) = &self.replicas else {
+        let (Some(replicas), false) = (&self.replicas, links.is_empty()) else {
             return Ok(announced);
         };
-        let run = match &self.shared {
-            Some(shared) if links.len() <= MAX_LINKS => shared.void(&links).await,
+        let place = match &self.redis {
+            Some(redis) if links.len() <= MAX_LINKS => redis.void(&links).await,
             _ => None,
         };
-        // Whoever could not tell Redis, or has none, makes all void that Redis has.
-        let generation = match run {
-            Some(_) => None,
-            None => store::next_generation(tx.conn()).await?,
-        };
-        let change = Change {
-            generation: generation.unwrap_or(0),
-            run: run.as_deref().unwrap_or("-").to_owned(),
-            what: announced.what.clone(),
-        };
-        announced.voided = run.map(|_| links);
-        if let Either::Postgres(conn) = tx.conn() {
-            announced.told = Some(replicas.tell_with_commit(conn, &change.text()).await?);
+        match place {
+            Some(place) => {
+                announced.change.place = place;
+                announced.voided = Some(links);
+            }
+            // Whoever could not tell Redis, or has none, makes all void that Redis has.
+            None => {
+                let generation = store::next_generation(tx.conn()).await?;
+                announced.change.generation = generation.unwrap_or(0);
+            }
         }
-        self.note_generation(change.generation);
+        if let Either::Postgres(conn) = tx.conn() {
+            let text = announced.change.text();
+            announced.told = Some(replicas.tell_with_commit(conn, &text).await?);
+        }
         Ok(announced)
     }
 
     /// Does what another replica, or this one, has told.
     pub async fn obey(&self, text: &str) -> bool {
-        let Some(change) = Change::parse(text) else {
+        match Change::parse(text) {
+            Some(change) => self.obey_change(&change).await,
             // A newer version's: what it changed is not known, so nothing is.
-            self.memory.forget_all();
-            return true;
-        };
-        self.note_generation(change.generation);
-        self.memory.forget(&change.what);
-        if let Some(shared) = &self.shared
-            && change.generation == 0
-        {
-            match &change.what {
-                What::Links(links) => shared.follow(&change.run, Some(links)).await,
-                What::Owner(_) => shared.follow(&change.run, None).await,
-                What::Nothing => {}
-            }
+            None => self.memory.forget_all(),
         }
         true
+    }
+
+    /// Redis first, so that nothing old comes back from there once it is forgotten here.
+    async fn obey_change(&self, change: &Change) {
+        if let Some(redis) = &self.redis {
+            if change.generation > 0 {
+                redis.move_to(|space| space.with_generation(change.generation));
+            } else {
+                let links = match &change.what {
+                    What::Links(links) => Some(&links[..]),
+                    What::Owner(_) => None,
+                };
+                redis.follow(&change.place, links).await;
+            }
+        }
+        self.memory.forget(&change.what);
+    }
+
+    /// Takes note of where entries in Redis are valid, as a heartbeat of the lease says.
+    pub fn note_space(&self, text: &str) {
+        if let (Some(redis), Some(space)) = (&self.redis, Space::parse(text)) {
+            redis.move_to(|_| space);
+        }
     }
 
     /// Forgets which codes name nothing: many have come that do.
@@ -115,16 +136,17 @@ impl Links {
 impl Announced<'_> {
     /// Waits until every replica obeys. To be called after the commit.
     pub async fn obeyed(mut self) -> Result<(), ApiError> {
-        let timer = self.links.metrics.barrier_seconds.start_timer();
-        self.links.memory.forget(&self.what);
+        let links = self.links;
+        let timer = links.metrics.barrier_seconds.start_timer();
         let told = self.told.take();
+        let here = links.obey_change(&self.change);
         let everywhere = async {
             match told {
                 Some(told) => told.obeyed().await,
                 None => Ok(()),
             }
         };
-        let (obeyed, void) = tokio::join!(everywhere, self.void_again());
+        let ((), obeyed, void) = tokio::join!(here, everywhere, self.void_again());
         timer.observe_duration();
         obeyed.and(void).map_err(|error| {
             ApiError::Unavailable(
@@ -136,44 +158,32 @@ impl Announced<'_> {
 
     /// Redis may have been emptied since it was told, and then filled by somebody who had read before the commit.
     async fn void_again(&self) -> Result<(), AskError> {
-        let (Some(replicas), Some(shared), Some(links)) =
-            (&self.links.replicas, &self.links.shared, &self.voided)
+        let (Some(replicas), Some(redis), Some(changed)) =
+            (&self.links.replicas, &self.links.redis, &self.voided)
         else {
             return Ok(());
         };
-        if shared.void(links).await.is_some() {
+        if redis.void(changed).await.as_ref() == Some(&self.change.place) {
             return Ok(());
         }
         let mut tx = self.links.db.begin_background().await?;
-        let generation = store::next_generation(tx.conn()).await?.unwrap_or(0);
-        drop(tx);
-        self.links.note_generation(generation);
         let change = Change {
-            generation,
-            run: "-".to_owned(),
-            what: self.what.clone(),
+            generation: store::next_generation(tx.conn()).await?.unwrap_or(0),
+            place: "-".to_owned(),
+            what: self.change.what.clone(),
         };
-        replicas.tell(&change.text()).await
+        let Either::Postgres(conn) = tx.conn() else {
+            return Ok(());
+        };
+        let told = replicas.tell_with_commit(conn, &change.text()).await?;
+        tx.commit().await?;
+        self.links.obey_change(&change).await;
+        told.obeyed().await
     }
 }
 
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
-        self.links.memory.forget(&self.what);
-    }
-}
-
-impl Links {
-    fn note_generation(&self, generation: i64) {
-        if let Some(shared) = &self.shared {
-            shared.move_to(|space| space.with_generation(generation));
-        }
-    }
-
-    /// Takes note of where entries in Redis are valid, as a heartbeat of the lease says.
-    pub fn note_space(&self, text: &str) {
-        if let (Some(shared), Some(space)) = (&self.shared, Space::parse(text)) {
-            shared.move_to(|_| space);
-        }
+        self.links.memory.forget(&self.change.what);
     }
 }

@@ -14,7 +14,7 @@ use super::{
     link::Link,
     memory::{Flight, Known},
     metrics::Source,
-    shared::Permit,
+    redis::Permit,
     store,
 };
 use crate::{database::failure, moment::Moment};
@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Where workers take what is to be looked up.
 pub(super) type Queue = Arc<Mutex<mpsc::Receiver<Flight>>>;
+
+/// What was read so long ago is not told to others any more.
+const LATE: Duration = Duration::from_secs(5);
 
 /// Looks up what is in the queue, until `stop`.
 pub(super) async fn work(
@@ -60,11 +63,15 @@ impl Links {
         let mut flights: Vec<Flight> = flights.collect();
         // Without the others' word that it is not void, what Redis has is only good if there is nothing better.
         let is_trusted = self.trust.holds(read);
-        let permit = self.shared.as_ref().and_then(super::Shared::permit);
-        if is_trusted {
-            flights = self
-                .ask_redis(permit.as_ref(), flights, Source::Redis, read)
-                .await;
+        let permit = self.redis.as_ref().and_then(super::Shared::permit);
+        let is_away = self.is_away();
+        if is_trusted || is_away {
+            let source = if is_trusted {
+                Source::Redis
+            } else {
+                Source::Stale
+            };
+            flights = self.ask_redis(permit.as_ref(), flights, source, read).await;
         }
         if flights.is_empty() {
             return;
@@ -85,7 +92,7 @@ impl Links {
             Err(_) => Failed::Away("no answer in time".to_owned()),
         };
         self.note_away();
-        if !is_trusted {
+        if !is_trusted && !is_away {
             flights = self
                 .ask_redis(permit.as_ref(), flights, Source::Stale, read)
                 .await;
@@ -101,7 +108,7 @@ impl Links {
         source: Source,
         read: Moment,
     ) -> Vec<Flight> {
-        let (Some(shared), Some(permit)) = (&self.shared, permit) else {
+        let (Some(shared), Some(permit)) = (&self.redis, permit) else {
             return flights;
         };
         let keys: Vec<&LinkKey> = flights.iter().map(|flight| &flight.key).collect();
@@ -130,7 +137,7 @@ impl Links {
         permit: Option<Permit>,
         read: Moment,
     ) {
-        let mut found: HashMap<LinkKey, Arc<Link>> = rows
+        let found: HashMap<LinkKey, Arc<Link>> = rows
             .into_iter()
             .filter_map(|row| {
                 let link = Arc::new(row.link()?);
@@ -141,7 +148,9 @@ impl Links {
             .collect();
         let mut news = Vec::new();
         for flight in flights {
-            let entry = found.remove_entry(&flight.key);
+            // Two may be for one key: one from before a change, one from after.
+            let entry = found.get_key_value(&flight.key);
+            let entry = entry.map(|(key, link)| (key.clone(), Arc::clone(link)));
             let known = entry.as_ref().map(|(_, link)| Known {
                 link: Arc::clone(link),
                 read,
@@ -151,7 +160,9 @@ impl Links {
                 .land(flight, Ok((known, Source::Database)), read);
             news.extend(entry.filter(|_| is_current));
         }
-        if let (Some(shared), Some(permit)) = (&self.shared, &permit) {
+        // Whoever stood still in between may come when Redis has forgotten what has changed meanwhile.
+        let is_late = Moment::now().since(read) > LATE;
+        if let (Some(shared), Some(permit), false) = (&self.redis, &permit, is_late) {
             shared.fill(permit, &news).await;
         }
     }

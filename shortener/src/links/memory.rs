@@ -151,7 +151,6 @@ impl Memory {
     pub(super) fn forget(&self, what: &What) {
         let mut flights = self.lock();
         match what {
-            What::Nothing => {}
             What::Links(links) => {
                 for changed in links {
                     flights.current.remove(&changed.key);

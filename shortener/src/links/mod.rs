@@ -14,26 +14,32 @@ pub mod link;
 mod lookup;
 mod memory;
 pub mod metrics;
-mod shared;
+mod redis;
 pub mod space;
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use self::redis::Shared;
 use key::LinkRef;
 use link::Link;
-use memory::{Flight, Known, Memory};
+use memory::{Flight, Known, Landed, Memory};
 use metrics::{LinkMetrics, Source};
-use shared::Shared;
 
 use crate::{
     database::Db,
     error::ApiError,
-    moment::{AtomicMoment, Moment},
+    moment::Moment,
     redis_client::Redis,
     replicas::{Replicas, Trust},
     shutdown::Tasks,
@@ -45,11 +51,9 @@ const MISSING: Duration = Duration::from_secs(1);
 /// Changes that are made behind the service's back, by hand in the database, are seen after this long.
 const OLD: Duration = Duration::from_hours(1);
 
-/// How long somebody waits for the database's word on a link that is known, and may have changed.
+/// How long somebody waits for the database's word on a link that is known, and may have changed, before looking whether
+/// there is any hope.
 const HESITATION: Duration = Duration::from_millis(250);
-
-/// For how long a database that did not answer is not waited for by those who can do without it.
-const AWAY: Duration = Duration::from_secs(1);
 
 /// How often the measures of the cache are taken.
 const MEASURES: Duration = Duration::from_secs(1);
@@ -71,13 +75,13 @@ pub struct Ingredients {
 #[derive(Debug)]
 pub struct Links {
     memory: Memory,
-    shared: Option<Shared>,
+    redis: Option<Shared>,
     db: Db,
     replicas: Option<Arc<Replicas>>,
     trust: Arc<Trust>,
     stale_limit: Duration,
-    /// When the database did not answer last.
-    away_at: AtomicMoment,
+    /// Whether the database did not answer since the lease could not be renewed.
+    is_away: AtomicBool,
     queue: mpsc::Sender<Flight>,
     metrics: Arc<LinkMetrics>,
 }
@@ -129,12 +133,12 @@ impl Links {
         let (queue, waiting) = mpsc::channel(lookup::WAITING);
         let links = Arc::new(Self {
             memory: Memory::new(given.max_bytes),
-            shared: given.redis.map(|redis| Shared::new(redis, installation)),
+            redis: given.redis.map(|redis| Shared::new(redis, installation)),
             db: given.db,
             replicas: given.replicas,
             trust,
             stale_limit: given.stale_limit,
-            away_at: AtomicMoment::new(Moment::START),
+            is_away: false.into(),
             queue,
             metrics: given.metrics,
         });
@@ -154,7 +158,7 @@ impl Links {
             if self.is_good(&known, now) {
                 return Recall::Link(known.link, Source::Memory);
             }
-            if self.is_away(now) && self.may_be_stale(now) {
+            if self.is_away() && self.may_be_stale(&known, now) {
                 return Recall::Link(known.link, Source::Stale);
             }
             return Recall::Unsure;
@@ -167,7 +171,8 @@ impl Links {
 
     /// The link, if there is one.
     pub async fn find(&self, key: LinkRef<'_>) -> Result<Option<Arc<Link>>, Failed> {
-        match self.recall(key, Moment::now()) {
+        let called = Moment::now();
+        match self.recall(key, called) {
             Recall::Link(link, source) => {
                 self.count(source);
                 return Ok(Some(link));
@@ -178,26 +183,51 @@ impl Links {
             }
             Recall::Unsure => {}
         }
+        loop {
+            let (known, source) = match self.memory.get(key) {
+                None => self.landed(key).await?,
+                Some(old) => self.landed_or(key, old).await?,
+            };
+            // A look-up that stood still, with the whole process, may have brought what is not true any more.
+            let is_good = known
+                .as_ref()
+                .is_none_or(|known| known.read >= called || self.is_good(known, Moment::now()));
+            if is_good || source == Source::Stale {
+                self.count(source);
+                return Ok(known.map(|known| known.link));
+            }
+        }
+    }
+
+    /// What a look-up brings that is under way, or begins.
+    async fn landed(&self, key: LinkRef<'_>) -> Landed {
         let (landed, flight) = self.memory.join(key);
         if let Some(flight) = flight {
             self.start_flight(flight);
         }
-        // A worker that ends lands what it took.
-        let landed = async { landed.await.unwrap_or(Err(Failed::Overrun)) };
-        let (known, source) = match self.memory.get(key) {
-            None => landed.await?,
-            Some(old) => match tokio::time::timeout(HESITATION, landed).await {
-                Ok(Ok(landed)) => landed,
-                _ if self.may_be_stale(Moment::now()) => {
-                    self.note_away();
-                    (Some(old), Source::Stale)
-                }
-                Ok(Err(failed)) => return Err(failed),
-                Err(_) => return Err(Failed::Away("no answer in time".to_owned())),
-            },
-        };
-        self.count(source);
-        Ok(known.map(|known| known.link))
+        // The sender goes only with the whole of the memory.
+        landed.await.unwrap_or(Err(Failed::Overrun))
+    }
+
+    /// The same, for a link that was `old` when it was last seen. That is good enough if the database is out of reach.
+    async fn landed_or(&self, key: LinkRef<'_>, old: Known) -> Landed {
+        let mut landing = std::pin::pin!(self.landed(key));
+        loop {
+            let landed = tokio::time::timeout(HESITATION, &mut landing).await;
+            let is_cut_off = match &landed {
+                Ok(Err(Failed::Away(_))) => true,
+                // The lease is not renewed either.
+                Err(_) => self.is_cut_off(),
+                Ok(_) => false,
+            };
+            if is_cut_off && self.may_be_stale(&old, Moment::now()) {
+                self.note_away();
+                return Ok((Some(old), Source::Stale));
+            }
+            if let Ok(landed) = landed {
+                return landed;
+            }
+        }
     }
 
     /// Counts a look-up by where its answer came from.
@@ -219,20 +249,29 @@ impl Links {
         self.trust.covers(known.read, now) && now.since(known.read) < OLD
     }
 
-    fn is_away(&self, now: Moment) -> bool {
-        let is_cut_off = self
-            .replicas
-            .as_ref()
-            .is_some_and(|replicas| replicas.is_cut_off());
-        is_cut_off || now.since(self.away_at.get()) < AWAY
+    fn is_cut_off(&self) -> bool {
+        let replicas = self.replicas.as_ref();
+        replicas.is_some_and(|replicas| replicas.is_cut_off())
+    }
+
+    /// Whether neither the lease nor a look-up has reached the database. Then nobody waits for it.
+    fn is_away(&self) -> bool {
+        if !self.is_away.load(Ordering::Relaxed) {
+            return false;
+        }
+        let is_cut_off = self.is_cut_off();
+        if !is_cut_off {
+            self.is_away.store(false, Ordering::Relaxed);
+        }
+        is_cut_off
     }
 
     fn note_away(&self) {
-        self.away_at.set(Moment::now());
+        self.is_away.store(true, Ordering::Relaxed);
     }
 
-    fn may_be_stale(&self, now: Moment) -> bool {
-        self.trust.lost_for(now) <= self.stale_limit
+    fn may_be_stale(&self, known: &Known, now: Moment) -> bool {
+        self.trust.lost_for(known.read, now) <= self.stale_limit
     }
 
     async fn measure(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {

@@ -15,7 +15,7 @@ pub(super) async fn find_all(db: &Db, keys: &[&LinkKey]) -> sqlx::Result<Vec<Lin
         .filter(|key| key.domain == DOMAIN)
         .map(|key| &*key.code)
         .collect();
-    match db.reader() {
+    match db.prompt_reader() {
         Either::Postgres(pool) => {
             sqlx::query_as(
                 "select domain_id, short_code, id, user_id, version, original_url, redirect_status, is_active,
@@ -47,13 +47,16 @@ pub(super) async fn installation(db: &Db) -> sqlx::Result<String> {
     })
 }
 
-/// Begins a new generation: every entry in Redis is void from now on. `None` where there is no Redis.
+/// Begins a new generation with the transaction's commit: every entry in Redis is void then. `None` where there is no Redis.
+/// Others who do so wait until then, so this is to be the last thing but one.
 pub(super) async fn next_generation(conn: Conn<'_>) -> sqlx::Result<Option<Generation>> {
     match conn {
-        Either::Postgres(conn) => sqlx::query_scalar("select nextval('cache_generation_seq')")
-            .fetch_one(conn)
-            .await
-            .map(Some),
+        Either::Postgres(conn) => sqlx::query_scalar(
+            "update cache_generation set generation = generation + 1 returning generation",
+        )
+        .fetch_one(conn)
+        .await
+        .map(Some),
         Either::Sqlite(_) => Ok(None),
     }
 }

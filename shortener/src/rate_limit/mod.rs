@@ -8,7 +8,7 @@ mod gcra;
 pub mod http;
 mod local;
 mod metrics;
-mod shared;
+mod redis;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -97,7 +97,7 @@ impl RateLimits {
             metrics,
             ..
         } = &self.given;
-        let judged = shared::judge(redis.as_ref()?, installation, client, rate).await;
+        let judged = redis::judge(redis.as_ref()?, installation, client, rate).await;
         if judged.is_err() {
             metrics.fallbacks.inc();
         }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::{
-    http::{Method, Request, header},
+    http::{HeaderValue, Method, Request, header},
     response::Response,
 };
 use futures_util::future::Either;
@@ -95,6 +95,12 @@ impl FastPath {
         }
         redirects.links.count(source);
         let mut response = answer::redirect(&link, query);
+        if request.method() == Method::HEAD {
+            // As GET has it; without a body to count nobody else adds it.
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if let Some(id) = envelope::given_request_id(headers) {
             response.headers_mut().insert(envelope::REQUEST_ID, id);
         }

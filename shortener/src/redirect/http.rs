@@ -9,6 +9,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use tokio::sync::Semaphore;
+
 use super::{
     answer,
     decide::{Outcome, decide},
@@ -37,6 +39,9 @@ pub struct Redirects {
     pub links: Arc<Links>,
     pub clicks: Arc<Clicks>,
     pub limits: Arc<RateLimits>,
+    /// How many visits of links with a limit are counted at a time: they wait for each other anyway, and must not take
+    /// every connection along.
+    pub counting: Arc<Semaphore>,
 }
 
 /// `GET` and `HEAD` of a short URL. Only a `GET` is a click.
@@ -104,6 +109,7 @@ impl Redirects {
         match (outcome, visitor) {
             (Outcome::Limited, None) => Ok(answer::without_target(&link)),
             (Outcome::Limited, Some(visitor)) => {
+                let _turn = self.counting.acquire().await;
                 if limited::use_up(&self.db, &self.clicks, &link, visitor, now).await? {
                     Ok(answer::redirect(&link, query))
                 } else {
@@ -120,7 +126,10 @@ impl Redirects {
     async fn preview(&self, code: &str, now: Timestamp) -> Result<Response, ApiError> {
         let missing = || ApiError::NotFound(LINK);
         let code = ShortCode::parse(code).map_err(|_| missing())?;
-        let looked = limited::look(&self.db, LinkRef::new(code.as_str()), now).await?;
+        let key = LinkRef::new(code.as_str());
+        // Whoever tries one code after another is answered from memory.
+        self.links.find(key).await?.ok_or_else(missing)?;
+        let looked = limited::look(&self.db, key, now).await?;
         let (link, outcome) = looked.ok_or_else(missing)?;
         if !matches!(outcome, Outcome::Redirect | Outcome::Limited) {
             return Err(refusal(outcome));

@@ -41,7 +41,7 @@ pub async fn use_up(
     let Some(limit) = link.max_clicks else {
         return Ok(false);
     };
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_guarded().await?;
     if !store::use_one(tx.conn(), link.url_id, limit).await? {
         return Ok(false);
     }

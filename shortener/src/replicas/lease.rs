@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{LEASE, RENEWAL, Replicas, store};
+use super::{RENEWAL, Replicas};
 
-/// Renews the lease until `stop`, and then gives it back, so that nobody waits for it to lapse. A failure is the database's;
+/// Renews the lease until `stop`. A failure is the database's;
 /// the next renewal may work.
 pub(super) async fn keep_lease(
     replicas: Arc<Replicas>,
@@ -33,10 +33,6 @@ pub(super) async fn keep_lease(
                 }
             }
         }
-    }
-    let dropped = store::drop_lease(&replicas.lease, &replicas.id);
-    if !matches!(tokio::time::timeout(LEASE, dropped).await, Ok(Ok(()))) {
-        tracing::warn!("the lease could not be given back; it lapses by itself");
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     PgPool,
-    postgres::{PgListener, PgNotification},
+    postgres::{PgListener, PgNotification, PgPoolOptions},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -76,10 +76,18 @@ impl Hearing {
 
     async fn connect(&self) -> sqlx::Result<PgListener> {
         let answers = store::answers_to(&self.replicas.id);
-        let mut listener = PgListener::connect_with(&self.session).await?;
+        // A pool for each line: a line that is dead keeps its place for as long as TCP has hope.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with((*self.session.connect_options()).clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
         listener
             .listen_all([store::QUESTIONS, store::CHANGES, &answers])
             .await?;
+        // Something may have been told between two lines.
+        self.replicas.trust.end(Moment::now());
         Ok(listener)
     }
 

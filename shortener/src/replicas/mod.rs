@@ -126,13 +126,22 @@ impl Replicas {
     async fn join(&self) -> sqlx::Result<()> {
         let now = Moment::now();
         let renewal = store::renew_lease(&self.lease, &self.id, self.trust.hears(now), now);
-        let renewed = tokio::time::timeout(LEASE, renewal)
+        let renewed = tokio::time::timeout(RENEWAL * 2, renewal)
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut));
         self.is_cut_off.store(renewed.is_err(), Ordering::Relaxed);
         self.live.store(renewed?, Ordering::Relaxed);
+        self.trust.lease(now);
         *self.lock_renewed() = Some(Instant::now());
         Ok(())
+    }
+
+    /// Gives the lease back, so that nobody waits for it to lapse. To be called when it is not renewed any more.
+    pub async fn leave(&self) {
+        let dropped = store::drop_lease(&self.lease, &self.id);
+        if !matches!(tokio::time::timeout(LEASE, dropped).await, Ok(Ok(()))) {
+            tracing::warn!("the lease could not be given back; it lapses by itself");
+        }
     }
 
     /// Has every other live replica record the clicks it holds now, and waits until they have.
@@ -153,13 +162,6 @@ impl Replicas {
         let question = Question::new(self, store::CHANGES, change);
         store::notify(conn, question.channel, &question.payload).await?;
         Ok(Told(question))
-    }
-
-    /// Has every replica that hears forget what `change` says, and waits until they have.
-    pub async fn tell(&self, change: &str) -> Result<(), AskError> {
-        let question = Question::new(self, store::CHANGES, change);
-        store::notify(&self.pool, question.channel, &question.payload).await?;
-        Told(question).obeyed().await
     }
 
     /// After a pause of the database, everybody's lease has lapsed at once: those that live renew theirs first.

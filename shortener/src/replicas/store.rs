@@ -47,7 +47,7 @@ pub(super) async fn renew_lease(
              delete from replica where lease_until < clock_timestamp() - interval '1 hour'
          ), beat as materialized (
              select pg_notify($5, concat_ws(' ', 'beat', $6::bigint, $4,
-                 left(pg_walfile_name(pg_current_wal_lsn()), 8), last_value)) from cache_generation_seq
+                 left(pg_walfile_name(pg_current_wal_lsn()), 8), generation)) from cache_generation
          )
          select (select count(*) from beat, (select set_config('synchronous_commit', 'off', true)) as hurry)
              + (select count(*) from replica where id <> $1 and lease_until > clock_timestamp())",

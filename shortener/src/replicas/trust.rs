@@ -23,16 +23,23 @@ pub struct Trust {
     /// What was read before this may have been changed unheard.
     since: AtomicMoment,
     until: AtomicMoment,
+    /// When trust ended that was held before the present one.
+    lost_before: AtomicMoment,
+    /// Until when others know that this process is there.
+    leased_until: AtomicMoment,
 }
 
 impl Trust {
     /// For a process that nobody has heard of yet.
     pub fn none() -> Self {
-        let [heard, since, until] = [Moment::START; 3].map(AtomicMoment::new);
+        let [heard, since, until, lost_before, leased_until] =
+            [Moment::START; 5].map(AtomicMoment::new);
         Self {
             heard,
             since,
             until,
+            lost_before,
+            leased_until,
         }
     }
 
@@ -40,28 +47,44 @@ impl Trust {
     pub fn forever() -> Self {
         let trust = Self::none();
         trust.until.set(Moment::END);
+        trust.leased_until.set(Moment::END);
         trust
     }
 
     /// Whether what was read at `read` still holds at `now`.
     pub fn covers(&self, read: Moment, now: Moment) -> bool {
-        (now <= self.until.get() && read >= self.since.get()) || now.since(read) < YOUNG
+        let is_heard = now <= self.until.get() && read >= self.since.get();
+        is_heard || (now.since(read) < YOUNG && now <= self.leased_until.get())
     }
 
     pub fn holds(&self, now: Moment) -> bool {
         now <= self.until.get()
     }
 
-    /// How long it is since changes were surely heard; zero if they are.
-    pub fn lost_for(&self, now: Moment) -> Duration {
-        now.since(self.until.get())
+    /// How long it is since changes were surely heard of what was read at `read`; zero if they are.
+    pub fn lost_for(&self, read: Moment, now: Moment) -> Duration {
+        if read >= self.since.get() {
+            now.since(self.until.get())
+        } else {
+            now.since(self.lost_before.get())
+        }
+    }
+
+    /// The lease was renewed, as of `sent`.
+    pub(super) fn lease(&self, sent: Moment) {
+        self.leased_until.set(sent.plus(LEASE));
+    }
+
+    /// What happens from now on may not be heard.
+    pub(super) fn end(&self, now: Moment) {
+        self.until.set(self.until.get().min(now.before()));
     }
 
     /// Whether heartbeats come back. If they do not, trust ends: the renewal that says so must not be sent before.
     pub(super) fn hears(&self, now: Moment) -> bool {
         let hears = now.since(self.heard.get()) < DEAF;
         if !hears {
-            self.until.set(self.until.get().min(now.before()));
+            self.end(now);
         }
         hears
     }
@@ -72,6 +95,7 @@ impl Trust {
         self.heard.set(sent.max(self.heard.get()));
         if counts {
             if !self.holds(now) {
+                self.lost_before.set(self.until.get());
                 self.since.set(now);
             }
             self.until.set(sent.plus(LEASE));
@@ -92,8 +116,35 @@ mod tests {
         let trust = Trust::none();
         trust.hear(at(0), true, at(5));
         assert!(trust.covers(at(10), at(1_000)));
-        assert!(!trust.covers(at(0), at(1_001)), "the lease has lapsed");
-        assert!(trust.covers(at(500), at(1_001)), "what is young holds");
+        assert!(!trust.covers(at(10), at(1_001)), "the lease has lapsed");
+    }
+
+    #[test]
+    fn a_process_that_is_known_but_does_not_hear_uses_what_is_young() {
+        let trust = Trust::none();
+        trust.lease(at(0));
+        assert!(trust.covers(at(500), at(1_000)));
+        assert!(
+            !trust.covers(at(500), at(1_001)),
+            "others do not wait for it any more"
+        );
+        trust.lease(at(1_000));
+        assert!(
+            !trust.covers(at(500), at(1_500)),
+            "it is not young any more"
+        );
+    }
+
+    #[test]
+    fn what_survives_a_loss_of_trust_is_as_old_as_that_loss() {
+        let trust = Trust::none();
+        trust.hear(at(0), true, at(5));
+        let loss = |read, now| trust.lost_for(at(read), at(now));
+        assert_eq!(loss(10, 500), Duration::ZERO);
+        assert_eq!(loss(10, 3_000), Duration::from_secs(2));
+        trust.hear(at(5_000), true, at(5_005));
+        assert_eq!(loss(10, 6_000), Duration::from_secs(5));
+        assert_eq!(loss(5_010, 6_000), Duration::ZERO);
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::{
         paging::{Listing, Page},
     },
     links::Links,
+    shutdown::Tasks,
 };
 
 /// A generated code is taken once in 57 billion per URL there is: more collisions than this are no accident.
@@ -151,6 +152,7 @@ pub async fn update(
     State(db): State<Db>,
     State(links): State<Arc<Links>>,
     State(judgement): State<Judgement>,
+    State(tasks): State<Tasks>,
     Id(id): Id,
     headers: HeaderMap,
     JsonObject(body): JsonObject,
@@ -177,7 +179,9 @@ pub async fn update(
             options: options?,
         })
     })?;
-    match store::update(&db, &links, id, &change, Timestamp::now()).await? {
+    let now = Timestamp::now();
+    let updating = async move { store::update(&db, &links, id, &change, now).await };
+    match tasks.carry_out(updating).await? {
         Updated::Done(url) => Ok(Json(url)),
         Updated::Missing => Err(ApiError::NotFound("URL")),
         Updated::Refused(field, reason) => Err(ApiError::invalid(field, reason.to_string())),
@@ -188,9 +192,12 @@ pub async fn update(
 pub async fn delete(
     State(db): State<Db>,
     State(links): State<Arc<Links>>,
+    State(tasks): State<Tasks>,
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
-    if store::delete(&db, &links, id, Timestamp::now()).await? {
+    let now = Timestamp::now();
+    let deleting = async move { store::delete(&db, &links, id, now).await };
+    if tasks.carry_out(deleting).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::NotFound("URL"))

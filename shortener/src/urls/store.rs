@@ -119,18 +119,6 @@ pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<ShortUrl>> {
     })
 }
 
-/// The URL that a visitor asks for; the domain is the only one there is.
-pub async fn find_by_code(db: &Db, short_code: &str) -> sqlx::Result<Option<ShortUrl>> {
-    either!(db.reader(), pool => {
-        sqlx::query_as(concat!(
-            "select ", columns!(), " from url where domain_id = 1 and short_code = $1 and deleted_at is null",
-        ))
-        .bind(short_code)
-        .fetch_optional(pool)
-        .await
-    })
-}
-
 pub async fn list(db: &Db, filter: UrlFilter, page: Page) -> sqlx::Result<Vec<ShortUrl>> {
     either!(db.reader(), pool => {
         let mut query = sqlx::QueryBuilder::new(concat!(

@@ -21,6 +21,7 @@ use crate::{
         paging::{Listing, Page},
     },
     links::Links,
+    shutdown::Tasks,
 };
 
 /// `GET /users`
@@ -89,9 +90,12 @@ pub async fn update(
 pub async fn delete(
     State(db): State<Db>,
     State(links): State<Arc<Links>>,
+    State(tasks): State<Tasks>,
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
-    if store::delete(&db, &links, id, Timestamp::now()).await? {
+    let now = Timestamp::now();
+    let deleting = async move { store::delete(&db, &links, id, now).await };
+    if tasks.carry_out(deleting).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::NotFound("user"))

@@ -52,7 +52,7 @@ static FILL: LazyLock<Script> = LazyLock::new(|| {
 static VOID: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"for i = 1, #KEYS do
-            if redis.call('GETRANGE', KEYS[i], 0, 18) < ARGV[i + 1] then
+            if redis.call('GETRANGE', KEYS[i], 0, 18) <= ARGV[i + 1] then
                 redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])
             end
         end
@@ -71,8 +71,8 @@ pub(super) struct Shared {
 #[derive(Clone, Debug, Default)]
 struct Place {
     space: Space,
-    /// The run that was told of a change while this process had no connection: no other may be read from next.
-    told: Option<Arc<str>>,
+    /// Where a change was told while this process had no connection: no other place may be read from next.
+    told: Option<String>,
     /// The name under which this process goes on alone, with entries of its own, until all are void anyway.
     alone: Option<u64>,
     /// Of the Redis as it was when it was last written to.
@@ -83,8 +83,22 @@ struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct Permit {
     line: Line,
+    installation: String,
     prefix: String,
+    is_alone: bool,
     token: String,
+}
+
+impl Place {
+    /// What names of entries begin with, after the installation's: the space, the server's run, and whether it is private.
+    fn prefix(&self, line: &Line) -> String {
+        let Self { space, alone, .. } = self;
+        let run = &line.run;
+        match alone {
+            None => format!("{space}:{run}"),
+            Some(alone) => format!("{space}:{run}.{alone:x}"),
+        }
+    }
 }
 
 impl Shared {
@@ -103,21 +117,19 @@ impl Shared {
             return None;
         };
         let mut place = self.lock();
-        if place.told.take().is_some_and(|told| told != line.run) {
+        let shared = place.prefix(&line);
+        if place.told.take().is_some_and(|told| told != shared) {
             place.alone = Some(rand::random());
         }
-        let mut prefix = format!(
-            "shortener:{}:{}:{}",
-            self.installation, place.space, line.run
-        );
-        if let Some(alone) = place.alone {
-            prefix = format!("{prefix}.{alone:x}");
-        }
+        let is_alone = place.alone.is_some();
+        let prefix = place.prefix(&line);
         let token = place.token.clone();
         drop(place);
         Some(Permit {
             line,
+            installation: self.installation.clone(),
             prefix,
+            is_alone,
             token,
         })
     }
@@ -145,7 +157,7 @@ impl Shared {
             return;
         }
         let mut call = FILL.prepare_invoke();
-        call.key(format!("{}:token", permit.prefix))
+        call.key(permit.name("token"))
             .arg(&permit.token)
             .arg(format!("{:x}", rand::random::<u64>()))
             .arg(u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX));
@@ -161,9 +173,15 @@ impl Shared {
         }
     }
 
-    /// Makes entries void that are older than these versions. Returns the server's run, or `None` if it could not be told.
-    pub(super) async fn void(&self, changed: &[Changed]) -> Option<Arc<str>> {
+    /// Makes entries void that are older than these versions. Returns where, or `None` if it could not be told to all who
+    /// share this Redis.
+    pub(super) async fn void(&self, changed: &[Changed]) -> Option<String> {
         let permit = self.permit()?;
+        let is_told = self.void_with(&permit, changed).await && !permit.is_alone;
+        is_told.then_some(permit.prefix)
+    }
+
+    async fn void_with(&self, permit: &Permit, changed: &[Changed]) -> bool {
         let mut call = VOID.prepare_invoke();
         call.arg(u64::try_from(MEMORY_OF_CHANGE.as_millis()).unwrap_or(u64::MAX));
         for changed in changed {
@@ -173,29 +191,28 @@ impl Shared {
         let mut connection = permit.line.connection.clone();
         let question = call.invoke_async(&mut connection);
         let voided: Result<i64, Away> = self.redis.ask(&permit.line, question).await;
-        voided.is_ok().then_some(permit.line.run)
+        voided.is_ok()
     }
 
-    /// Somebody told the server's `run` of a change. Whoever is connected to another one tells that, too, or goes on alone.
-    pub(super) async fn follow(&self, run: &str, changed: Option<&[Changed]>) {
-        match self.redis.line() {
-            Some(line) if *line.run == *run => {}
-            Some(_) => {
-                let told = match changed {
-                    Some(changed) => self.void(changed).await.is_some(),
-                    None => false,
-                };
-                if !told {
-                    self.lock().alone = Some(rand::random());
-                }
+    /// Somebody made entries void at `told`. Whoever reads elsewhere makes them void there, or goes on alone.
+    pub(super) async fn follow(&self, told: &str, changed: Option<&[Changed]>) {
+        let Some(permit) = self.permit() else {
+            let mut place = self.lock();
+            if place.told.as_deref().is_some_and(|before| before != told) {
+                place.alone = Some(rand::random());
             }
-            None => {
-                let mut place = self.lock();
-                if place.told.as_deref().is_some_and(|told| told != run) {
-                    place.alone = Some(rand::random());
-                }
-                place.told = Some(run.into());
-            }
+            place.told = Some(told.to_owned());
+            return;
+        };
+        if permit.prefix == told {
+            return;
+        }
+        let is_void = match changed {
+            Some(changed) => self.void_with(&permit, changed).await,
+            None => false,
+        };
+        if !is_void {
+            self.lock().alone = Some(rand::random());
         }
     }
 
@@ -217,8 +234,12 @@ impl Shared {
 }
 
 impl Permit {
+    fn name(&self, what: &str) -> String {
+        format!("shortener:{}:{}:{what}", self.installation, self.prefix)
+    }
+
     fn key(&self, key: &LinkKey) -> String {
-        format!("{}:{}:{}", self.prefix, key.domain, key.code)
+        self.name(&format!("{}:{}", key.domain, key.code))
     }
 }
 
