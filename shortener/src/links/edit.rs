@@ -70,16 +70,13 @@ impl Links {
             Some(redis) if links.len() <= MAX_LINKS => redis.void(&links).await,
             _ => None,
         };
-        match place {
-            Some(place) => {
-                announced.change.place = place;
-                announced.voided = Some(links);
-            }
+        if let Some(place) = place {
+            announced.change.place = place;
+            announced.voided = Some(links);
+        } else {
             // Whoever could not tell Redis, or has none, makes all void that Redis has.
-            None => {
-                let generation = store::next_generation(tx.conn()).await?;
-                announced.change.generation = generation.unwrap_or(0);
-            }
+            let generation = store::next_generation(tx.conn()).await?;
+            announced.change.generation = generation.unwrap_or(0);
         }
         if let Either::Postgres(conn) = tx.conn() {
             let text = announced.change.text();
