@@ -126,9 +126,17 @@ impl Replicas {
     async fn join(&self) -> sqlx::Result<()> {
         let now = Moment::now();
         let renewal = store::renew_lease(&self.lease, &self.id, self.trust.hears(now), now);
-        let renewed = tokio::time::timeout(RENEWAL * 2, renewal)
-            .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        let mut renewal = std::pin::pin!(renewal);
+        let renewed = match tokio::time::timeout(RENEWAL * 2, &mut renewal).await {
+            Ok(renewed) => renewed,
+            // Late, but a connection may just be in the making: that takes a while on a busy machine.
+            Err(_) => {
+                self.is_cut_off.store(true, Ordering::Relaxed);
+                tokio::time::timeout(PATIENCE, renewal)
+                    .await
+                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            }
+        };
         self.is_cut_off.store(renewed.is_err(), Ordering::Relaxed);
         self.live.store(renewed?, Ordering::Relaxed);
         self.trust.lease(now);
