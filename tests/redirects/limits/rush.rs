@@ -29,6 +29,15 @@ pub(super) struct Burst {
     pub(super) took: Duration,
 }
 
+impl Burst {
+    /// One that came right after.
+    pub(super) fn add(&mut self, other: Self) {
+        self.passed.extend(other.passed);
+        self.refused.extend(other.refused);
+        self.took += other.took;
+    }
+}
+
 /// Sends many requests for `path` at once to all of `services` in turn.
 pub(super) async fn rush(services: &[&Service], path: &str, address: &str) -> Burst {
     let started = Instant::now();
@@ -93,7 +102,7 @@ pub(super) fn assert_says_the_limit(answer: &Answer) {
 
 /// How much more a client may ask now.
 #[track_caller]
-pub(super) fn remaining(answer: &Answer) -> u32 {
+pub(super) fn remaining(answer: &Answer) -> usize {
     let limit = answer.header("ratelimit").unwrap_or_default();
     let mut members = limit
         .split(';')
