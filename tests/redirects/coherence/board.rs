@@ -122,3 +122,28 @@ impl Book {
         edits.get(edits.len() / 2).copied().unwrap_or_default()
     }
 }
+
+#[test]
+fn an_answer_may_be_of_an_edit_under_way_and_of_none_before_the_last_that_was_answered() {
+    let answer = |location: &str| Answer {
+        status: 302,
+        headers: [("location", location)]
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect(),
+        body: Vec::new().into(),
+    };
+    let check = |link: &Link, location| link.judge(link.floor(), &answer(location)).is_ok();
+    let link = Link::new(1, "/launch".to_owned(), "first");
+    assert!(check(&link, "first") && !check(&link, "second"));
+
+    let (early, before) = (link.floor(), answer("first"));
+    link.begin(Expected::LeadsTo("second".to_owned()));
+    assert!(check(&link, "first") && check(&link, "second"));
+    link.finish();
+    assert!(!check(&link, "first") && check(&link, "second"));
+    assert!(
+        link.judge(early, &before).is_ok(),
+        "who came before may be behind"
+    );
+}
