@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use harness::{answer::Answer, service::Service};
+use harness::{answer::Answer, eventually, service::Service};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -90,6 +90,12 @@ pub(crate) async fn clicks(service: &Service, url: &Value) -> usize {
     let total = answer.header("x-total-count");
     let total = total.expect("small lists are counted");
     total.parse().expect("a count is a number")
+}
+
+/// Waits until the service says that it relies on its memory, or that it does not.
+pub(crate) async fn is_trusted(service: &Service, expected: f64) {
+    let trusted = async || service.metric("shortener_cache_trusted").await == Some(expected);
+    eventually::holds("whether it trusts its memory", PATIENCE, trusted).await;
 }
 
 /// How many redirects took their link from `source`.

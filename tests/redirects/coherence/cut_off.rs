@@ -11,7 +11,7 @@ use harness::{
 };
 use serde_json::{Value, json};
 
-use crate::links::{PATIENCE, assert_leads_to, change, create, lookups, path};
+use crate::links::{PATIENCE, assert_leads_to, change, create, is_trusted, lookups, path};
 
 const OLD: &str = "https://example.com/old";
 
@@ -62,8 +62,8 @@ harness::on_each_postgres! {
         let url = create(&near, OLD, json!({})).await;
         for is_cut in [true, false] {
             change(&near, &url, json!({"original_url": OLD})).await;
+            is_trusted(&far, 1.0).await;
             assert_leads_to(&far.get(&path(&url)).await, OLD);
-            assert_eq!(far.metric("shortener_cache_trusted").await, Some(1.0));
             let before = lookups(&far, "stale").await;
 
             wired.break_it(is_cut).await;
@@ -75,12 +75,11 @@ harness::on_each_postgres! {
                 lookups(&far, "stale").await > before
             };
             eventually::holds("a stale answer is counted", PATIENCE, counted).await;
-            assert_eq!(far.metric("shortener_cache_trusted").await, Some(0.0));
+            is_trusted(&far, 0.0).await;
             assert_eq!(far.management("/readyz").await.status, 200);
 
             wired.wire.heal().await;
-            let trusted = async || far.metric("shortener_cache_trusted").await == Some(1.0);
-            eventually::holds("it is back", PATIENCE, trusted).await;
+            is_trusted(&far, 1.0).await;
             assert_leads_to(&far.get(&path(&url)).await, NEW);
         }
     }
@@ -88,6 +87,7 @@ harness::on_each_postgres! {
     async fn every_answer_behind_an_edit_is_counted(wired: Wired) {
         let (near, far) = tokio::join!(Service::start(&wired.database), wired.far().start());
         let url = create(&near, OLD, json!({})).await;
+        is_trusted(&far, 1.0).await;
         assert_leads_to(&far.get(&path(&url)).await, OLD);
         wired.break_it(false).await;
         change(&near, &url, json!({"original_url": NEW})).await;
@@ -107,6 +107,7 @@ harness::on_each_postgres! {
     async fn it_stops_at_its_limit(wired: Wired) {
         let far = wired.far().arg("--stale-limit=2").start().await;
         let url = create(&far, OLD, json!({})).await;
+        is_trusted(&far, 1.0).await;
         assert_leads_to(&far.get(&path(&url)).await, OLD);
 
         wired.break_it(true).await;
@@ -125,6 +126,7 @@ harness::on_each_postgres! {
     async fn it_goes_on_within_its_limit(wired: Wired) {
         let far = wired.far().start().await;
         let url = create(&far, OLD, json!({})).await;
+        is_trusted(&far, 1.0).await;
         assert_leads_to(&far.get(&path(&url)).await, OLD);
         wired.break_it(true).await;
         goes_on(&far, &url).await;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use harness::{
     chaos_proxy::ChaosProxy,
     database::{Backend, Database},
-    eventually,
     postgres::Cluster,
     service::Service,
     soak,
@@ -13,7 +12,7 @@ use harness::{
 use serde_json::json;
 
 use super::{AT_ONCE, report, traffic::Traffic};
-use crate::links::{PATIENCE, assert_leads_to, change, create, path};
+use crate::links::{assert_leads_to, change, create, is_trusted, path};
 
 /// What an edit may take while somebody does not hear: two seconds by design; the rest is for a slow machine.
 const WAITED_FOR: Duration = Duration::from_secs(6);
@@ -88,8 +87,7 @@ harness::on_each_postgres! {
             }
             wire.heal().await;
 
-            let hears = async || deaf.metric("shortener_cache_trusted").await == Some(1.0);
-            eventually::holds("it hears again", PATIENCE, hears).await;
+            is_trusted(deaf, 1.0).await;
             let mut took = Vec::new();
             for number in 0..20 {
                 let target = format!("https://example.com/healed/{number}");

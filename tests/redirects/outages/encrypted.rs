@@ -9,7 +9,7 @@ use harness::{
 use serde_json::json;
 
 use super::{failed_requests, is_up};
-use crate::links::{PATIENCE, assert_leads_to, create, path};
+use crate::links::{PATIENCE, assert_leads_to, create, is_trusted, path};
 
 const TARGET: &str = "https://example.com/";
 
@@ -26,6 +26,7 @@ async fn links_are_shared_through_an_encrypted_redis() {
     };
     let service = start().await;
     is_up(&service, 1.0).await;
+    is_trusted(&service, 1.0).await;
     let url = create(&service, TARGET, json!({})).await;
     assert_leads_to(&service.get(&path(&url)).await, TARGET);
     let held = async || redis.keys().await > 0;
@@ -33,6 +34,7 @@ async fn links_are_shared_through_an_encrypted_redis() {
 
     let other = start().await;
     is_up(&other, 1.0).await;
+    is_trusted(&other, 1.0).await;
     assert_leads_to(&other.get(&path(&url)).await, TARGET);
     assert_eq!(crate::links::lookups(&other, "redis").await, 1);
 

@@ -19,7 +19,7 @@ use super::{
     A_FEW, KNOWN, MANY, STRANGE,
     visitors::{Visit, Visitors, assert_each, assert_quick},
 };
-use crate::links::{PATIENCE, create, lookups, path};
+use crate::links::{PATIENCE, create, is_trusted, lookups, path};
 
 /// How soon a service works again after its database does.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -103,8 +103,7 @@ async fn works_again(service: &Service, visitors: &Visitors) -> usize {
         visits.strange.iter().all(Visit::is_redirect)
     };
     eventually::holds("strange links lead on", RECOVERY, works).await;
-    let trusted = async || service.metric("shortener_cache_trusted").await == Some(1.0);
-    eventually::holds("it trusts its memory again", PATIENCE, trusted).await;
+    is_trusted(service, 1.0).await;
     visitors.follow(A_FEW).await;
     let visits = visitors.take();
     assert_each(&visits.strange, STRANGE, Visit::is_redirect);

@@ -18,7 +18,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::links::{create, path};
+use crate::links::{create, is_trusted, path};
 
 const KNOWN: usize = 3;
 
@@ -68,6 +68,7 @@ impl Visitors {
 
     /// Makes the links, and follows some until they are known.
     pub(super) async fn come(service: &Service) -> Self {
+        is_trusted(service, 1.0).await;
         let mut known = Vec::new();
         for number in 0..KNOWN {
             let url = create(service, &format!("https://example.com/{number}"), json!({})).await;
