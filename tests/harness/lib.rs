@@ -12,7 +12,9 @@ pub mod eventually;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod soak;
+mod supervisor;
 
 // What it is fed with, and what goes wrong.
 pub mod chaos_proxy;

@@ -24,6 +24,7 @@ use crate::{
     database::{Backend, Database},
     eventually,
     process::{Exit, Process, StartFailure},
+    redis::Redis,
 };
 
 /// A first start migrates an empty database; a busy machine takes seconds for it.
@@ -189,6 +190,16 @@ impl Service {
             .and_then(|(_, value)| value.parse().ok())
     }
 
+    /// The value of one series that counts; 0 for one that has not been heard of.
+    pub async fn count(&self, name_with_labels: &str) -> usize {
+        let metrics = self.management("/metrics").await.text();
+        metrics
+            .lines()
+            .filter_map(|line| line.rsplit_once(' '))
+            .find(|(series, _)| *series == name_with_labels)
+            .map_or(0, |(_, value)| value.parse().expect("it counts"))
+    }
+
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
@@ -246,6 +257,11 @@ impl ServiceBuilder<'_> {
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// Gives it a Redis to share links in.
+    pub fn redis(self, redis: &Redis) -> Self {
+        self.env("REDIS_URL", redis.url())
     }
 
     /// Starts it and waits until it can serve.

@@ -133,6 +133,66 @@ async fn a_database_that_was_torn() {
     refuses(Service::builder(&database), &["shortener.db"]).await;
 }
 
+#[tokio::test]
+async fn a_redis_that_is_none() {
+    let database = sqlite().await;
+    for url in [
+        "http://:guessed-wrongly@127.0.0.1:6379",
+        "localhost:guessed-wrongly",
+        "redis://:guessed-wrongly@",
+    ] {
+        let service = Service::builder(&database).env("REDIS_URL", url);
+        let sentence = refuses(service, &["REDIS_URL"]).await;
+        assert!(
+            !sentence.contains("guessed-wrongly"),
+            "it tells the password: {sentence}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_redis_and_a_file_with_one() {
+    let database = sqlite().await;
+    let file = database.dir().join("url");
+    fs::write(&file, "redis://127.0.0.1").unwrap();
+    let service = Service::builder(&database)
+        .env("REDIS_URL", "redis://127.0.0.1")
+        .env("REDIS_URL_FILE", file.display().to_string());
+    refuses(service, &["REDIS_URL", "REDIS_URL_FILE"]).await;
+}
+
+#[tokio::test]
+async fn an_authority_of_redis_that_cannot_be_read() {
+    let database = sqlite().await;
+    let (missing, wrong) = (database.dir().join("missing"), database.dir().join("wrong"));
+    fs::write(&wrong, "no certificate").unwrap();
+    for file in [missing, wrong] {
+        let file = file.display().to_string();
+        let service = Service::builder(&database)
+            .env("REDIS_URL", "rediss://127.0.0.1")
+            .env("SHORTENER_REDIS_CA_FILE", &file);
+        refuses(service, &[&file]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_is_no_number() {
+    let database = sqlite().await;
+    for setting in [
+        "cache-max-bytes",
+        "stale-limit",
+        "redirect-rate",
+        "redirect-burst",
+        "api-rate",
+        "api-burst",
+    ] {
+        for value in ["many", "-1"] {
+            let service = Service::builder(&database).arg(format!("--{setting}={value}"));
+            refuses(service, &[setting, value]).await;
+        }
+    }
+}
+
 harness::on_each_postgres! {
     async fn a_database_that_does_not_exist(database: Database) {
         let cluster = Cluster::shared(database.backend()).await;

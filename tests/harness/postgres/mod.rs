@@ -1,7 +1,5 @@
 //! Postgres clusters of the tests' own: one shared by the suite, and others that a test may break.
 
-mod supervisor;
-
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
@@ -13,7 +11,9 @@ use sqlx::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{database::Backend, postgres::supervisor::Supervisor};
+use crate::{database::Backend, supervisor::Supervisor};
+
+const SCRIPT: &str = include_str!("supervise.sh");
 
 /// What a suite's services need together: each test of a many-core machine runs one or two, each with its pool.
 const MAX_CONNECTIONS: &str = "max_connections=500";
@@ -75,7 +75,7 @@ impl Cluster {
             .chain(settings)
             .flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()])
             .collect();
-        let mut supervisor = Supervisor::spawn(&programs(backend), &options);
+        let mut supervisor = Supervisor::spawn(SCRIPT, &programs(backend), &options);
         let starting = tokio::task::spawn_blocking(move || {
             supervisor.say(&word).expect("a cluster can be created");
             (first_start(&mut supervisor), supervisor)

@@ -1,4 +1,4 @@
-//! Keeps Postgres alive exactly as long as the test process, through a shell that watches a pipe.
+//! Keeps a server alive exactly as long as the test process, through a shell that watches a pipe.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -7,11 +7,9 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-const SCRIPT: &str = include_str!("supervise.sh");
-
-/// The shell that is the parent of Postgres.
+/// The shell that is the parent of a server. It obeys words, answers each by one line, and cleans up when its input ends.
 #[derive(Debug)]
-pub(super) struct Supervisor {
+pub(crate) struct Supervisor {
     shell: Child,
     /// Closed by `drop`, which is the sign to clean up.
     words: Option<ChildStdin>,
@@ -20,10 +18,11 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn spawn(programs: &Path, options: &[String]) -> Self {
+    /// Starts `script`, whose first line of output is the directory that it has made, with `program` and `options`.
+    pub(crate) fn spawn(script: &str, program: &Path, options: &[String]) -> Self {
         let mut shell = Command::new("sh")
-            .args(["-c", SCRIPT, "supervise"])
-            .arg(programs)
+            .args(["-c", script, "supervise"])
+            .arg(program)
             .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -43,17 +42,17 @@ impl Supervisor {
         supervisor.directory = supervisor.line().into();
         assert!(
             supervisor.directory.is_dir(),
-            "no directory for Postgres could be made"
+            "no directory for the server could be made"
         );
         supervisor
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Has a word obeyed, or returns why it was not.
-    pub(super) fn say(&mut self, word: &str) -> Result<(), String> {
+    pub(crate) fn say(&mut self, word: &str) -> Result<(), String> {
         let words = self.words.as_mut().expect("open until dropped");
         writeln!(words, "{word}").map_err(|error| format!("the supervisor is gone: {error}"))?;
         match self.line() {
