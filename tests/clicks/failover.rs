@@ -159,7 +159,7 @@ async fn round(mut pair: Pair, killed: KilledWhen) {
         }
         KilledWhen::DuringTheFailover => {
             pair.primary.kill().await;
-            visitors.are_refused().await;
+            visitors.are_answered(A_FEW).await;
             service.kill().await;
             let count = visitors.leave().await;
             pair.fail_over().await;

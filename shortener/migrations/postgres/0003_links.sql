@@ -10,6 +10,9 @@ insert into installation (id) values (replace(gen_random_uuid()::text, '-', ''))
 -- Whether this replica hears notifications. One that does not is not asked to drop a link from its cache: it asks the
 -- database again for whatever it has known for longer than a second.
 alter table replica add column hears boolean not null default false;
+-- When the last notification was sent that it has heard, by the database's clock, in microseconds since 1970. Everything
+-- that was committed before is obeyed.
+alter table replica add column heard bigint not null default 0;
 
 -- Part of every key in Redis; one more makes all that Redis holds unreachable. One row, and no sequence: nobody may see the
 -- next generation before the change is committed that it was begun for.

@@ -59,11 +59,14 @@ pub(super) async fn work(
 
 impl Links {
     async fn look_up(&self, flights: impl Iterator<Item = Flight>) {
+        let permit = match &self.redis {
+            Some(redis) => redis.permit_to_fill().await,
+            None => None,
+        };
         let read = Moment::now();
         let mut flights: Vec<Flight> = flights.collect();
         // Without the others' word that it is not void, what Redis has is only good if there is nothing better.
         let is_trusted = self.trust.holds(read);
-        let permit = self.redis.as_ref().and_then(super::Shared::permit);
         let is_away = self.is_away();
         if is_trusted || is_away {
             let source = if is_trusted {
@@ -161,8 +164,8 @@ impl Links {
             news.extend(entry.filter(|_| is_current));
         }
         // Whoever stood still in between may come when Redis has forgotten what has changed meanwhile.
-        let is_late = Moment::now().since(read) > LATE;
-        if let (Some(shared), Some(permit), false) = (&self.redis, &permit, is_late) {
+        let has_news = !news.is_empty() && Moment::now().since(read) <= LATE;
+        if let (Some(shared), Some(permit), true) = (&self.redis, &permit, has_news) {
             shared.fill(permit, &news).await;
         }
     }

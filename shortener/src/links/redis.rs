@@ -111,7 +111,17 @@ impl Shared {
     }
 
     /// Begins to read; `None` if Redis is away.
-    pub(super) fn permit(&self) -> Option<Permit> {
+    pub(super) async fn permit_to_fill(&self) -> Option<Permit> {
+        let permit = self.permit()?;
+        if !permit.token.is_empty() {
+            return Some(permit);
+        }
+        // Gets a token, and nothing else.
+        self.fill(&permit, &[]).await;
+        self.permit()
+    }
+
+    fn permit(&self) -> Option<Permit> {
         let Some(line) = self.redis.line() else {
             self.redis.note_skipped();
             return None;
@@ -153,9 +163,6 @@ impl Shared {
 
     /// Adds links that were read from the database after `permit` was got.
     pub(super) async fn fill(&self, permit: &Permit, links: &[(LinkKey, Arc<Link>)]) {
-        if links.is_empty() {
-            return;
-        }
         let mut call = FILL.prepare_invoke();
         call.key(permit.name("token"))
             .arg(&permit.token)

@@ -9,7 +9,7 @@ use axum::{
 use crate::links::link::Link;
 
 /// Nobody may keep a redirect: an edit is to be obeyed at once, and each click to be seen.
-const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, no-store");
+pub const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// Sends a visitor on to the target of `link`, whose query, if it is to go on, is `query`.
 pub fn redirect(link: &Link, query: Option<&str>) -> Response {

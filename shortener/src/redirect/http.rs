@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{FromRef, State},
-    http::{HeaderMap, Method, Uri},
+    http::{HeaderMap, Method, Uri, header},
     response::{IntoResponse as _, Response},
 };
 
@@ -136,7 +136,8 @@ impl Redirects {
         }
         let url = urls::store::find(&self.db, link.url_id).await?;
         let page = page::preview(&url.ok_or_else(missing)?, &link);
-        Ok((page_headers(), page).into_response())
+        let headers = [(header::CACHE_CONTROL, answer::CACHE_CONTROL)];
+        Ok((page_headers(), headers, page).into_response())
     }
 }
 

@@ -1,6 +1,9 @@
 //! Hears what the other replicas ask and answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use sqlx::{
     PgPool,
@@ -162,11 +165,15 @@ impl Hearing {
 
     /// The own lease was renewed, as of `sent`.
     fn take_beat(&self, beat: &str) {
-        let mut words = beat.splitn(3, ' ');
+        let mut words = beat.splitn(4, ' ');
         let sent = words.next().and_then(|sent| sent.parse().ok());
         let (Some(sent), Some(hears)) = (sent, words.next()) else {
             return;
         };
+        let database_time = words.next().and_then(|time| time.parse().ok());
+        self.replicas
+            .heard
+            .store(database_time.unwrap_or(0), Ordering::Relaxed);
         // First where shared entries are valid, and then the trust to use them.
         if let Some(space) = words.next() {
             (self.duties.note_space)(space);

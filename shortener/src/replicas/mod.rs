@@ -67,6 +67,8 @@ pub struct Replicas {
     answered: Notify,
     /// How many replicas held a lease at the last renewal.
     live: AtomicI64,
+    /// When the last heartbeat was sent that came back, by the database's clock.
+    heard: AtomicI64,
 }
 
 /// The others did not all answer.
@@ -100,6 +102,7 @@ impl Replicas {
             answers: Mutex::default(),
             answered: Notify::new(),
             live: 0.into(),
+            heard: 0.into(),
         }
     }
 
@@ -125,7 +128,11 @@ impl Replicas {
     /// Makes this process known, so that others ask it, too. To be called before the first click.
     async fn join(&self) -> sqlx::Result<()> {
         let now = Moment::now();
-        let renewal = store::renew_lease(&self.lease, &self.id, self.trust.hears(now), now);
+        let hearing = store::Hearing {
+            hears: self.trust.hears(now),
+            heard: self.heard.load(Ordering::Relaxed),
+        };
+        let renewal = store::renew_lease(&self.lease, &self.id, hearing, now);
         let mut renewal = std::pin::pin!(renewal);
         let renewed = match tokio::time::timeout(RENEWAL * 2, &mut renewal).await {
             Ok(renewed) => renewed,
@@ -212,12 +219,14 @@ impl Told<'_> {
         let question = self.0;
         let asked = async {
             question.asker.wait_for_the_others().await?;
+            // Whoever does not hear itself gets no acknowledgement, but sees how far the others have heard.
+            let committed = store::clock(&question.asker.pool).await?;
             let mut deaf_at = None;
             let note_deaf = |live: &store::Live| {
                 if !live.hears {
                     deaf_at = Some(Instant::now());
                 }
-                live.hears
+                live.hears && live.heard <= committed
             };
             let answered = question.answered(note_deaf).await;
             if let Some(at) = deaf_at {

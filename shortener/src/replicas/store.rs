@@ -24,6 +24,22 @@ pub(super) struct Live {
     pub(super) id: String,
     /// Whether it hears what it is told.
     pub(super) hears: bool,
+    /// It has obeyed what was committed before this.
+    pub(super) heard: i64,
+}
+
+/// What a process says of its hearing with its lease.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hearing {
+    pub(super) hears: bool,
+    pub(super) heard: i64,
+}
+
+/// The database's clock, in microseconds since 1970.
+pub(super) async fn clock(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select (extract(epoch from clock_timestamp()) * 1e6)::bigint")
+        .fetch_one(pool)
+        .await
 }
 
 /// Renews this process's lease, and sends it the heartbeat that says so. Returns how many replicas hold a lease.
@@ -35,18 +51,20 @@ pub(super) struct Live {
 pub(super) async fn renew_lease(
     pool: &PgPool,
     id: &str,
-    hears: bool,
+    hearing: Hearing,
     now: Moment,
 ) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "with renewed as (
-             insert into replica (id, lease_until, version, hears)
-             values ($1, clock_timestamp() + make_interval(secs => $2), $3, $4)
-             on conflict (id) do update set lease_until = excluded.lease_until, hears = excluded.hears
+             insert into replica (id, lease_until, version, hears, heard)
+             values ($1, clock_timestamp() + make_interval(secs => $2), $3, $4, $7)
+             on conflict (id) do update set lease_until = excluded.lease_until, hears = excluded.hears,
+                 heard = excluded.heard
          ), cleared as (
              delete from replica where lease_until < clock_timestamp() - interval '1 hour'
          ), beat as materialized (
              select pg_notify($5, concat_ws(' ', 'beat', $6::bigint, $4,
+                 (extract(epoch from clock_timestamp()) * 1e6)::bigint,
                  left(pg_walfile_name(pg_current_wal_lsn()), 8), generation)) from cache_generation
          )
          select (select count(*) from beat, (select set_config('synchronous_commit', 'off', true)) as hurry)
@@ -55,9 +73,10 @@ pub(super) async fn renew_lease(
     .bind(id)
     .bind(LEASE.as_secs_f64())
     .bind(env!("CARGO_PKG_VERSION"))
-    .bind(hears)
+    .bind(hearing.hears)
     .bind(answers_to(id))
     .bind(i64::try_from(now.micros()).unwrap_or(i64::MAX))
+    .bind(hearing.heard)
     .fetch_one(pool)
     .await
 }
@@ -74,7 +93,7 @@ pub(super) async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {
 pub(super) async fn live(pool: &PgPool, id: &str) -> sqlx::Result<Vec<Live>> {
     // A lease further ahead than any can be was given by a clock that has been put right since.
     sqlx::query_as(
-        "select id, hears from replica where id <> $1 and lease_until > clock_timestamp()
+        "select id, hears, heard from replica where id <> $1 and lease_until > clock_timestamp()
          and lease_until <= clock_timestamp() + make_interval(secs => $2)",
     )
     .bind(id)
