@@ -134,15 +134,14 @@ impl Replicas {
         };
         let renewal = store::renew_lease(&self.lease, &self.id, hearing, now);
         let mut renewal = std::pin::pin!(renewal);
-        let renewed = match tokio::time::timeout(RENEWAL * 2, &mut renewal).await {
-            Ok(renewed) => renewed,
+        let renewed = if let Ok(renewed) = tokio::time::timeout(RENEWAL * 2, &mut renewal).await {
+            renewed
+        } else {
             // Late, but a connection may just be in the making: that takes a while on a busy machine.
-            Err(_) => {
-                self.is_cut_off.store(true, Ordering::Relaxed);
-                tokio::time::timeout(PATIENCE, renewal)
-                    .await
-                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-            }
+            self.is_cut_off.store(true, Ordering::Relaxed);
+            tokio::time::timeout(PATIENCE, renewal)
+                .await
+                .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         };
         self.is_cut_off.store(renewed.is_err(), Ordering::Relaxed);
         self.live.store(renewed?, Ordering::Relaxed);

@@ -74,6 +74,7 @@ harness::on_each_postgres! {
             stack.redis.start_again().await;
             is_used_again(&service, &stack.redis, &visitors).await;
         }
+        visitors.follow(1).await;
         let visits = visitors.leave().await;
         assert_each(&visits.known, KNOWN, Visit::is_redirect);
         assert_each(&visits.strange, STRANGE, Visit::is_redirect);
@@ -126,6 +127,7 @@ async fn is_used_again(service: &Service, redis: &Redis, visitors: &Visitors) {
     let before = redis.keys().await;
     let grows = async || redis.keys().await > before;
     eventually::holds("strange links are shared again", PATIENCE, grows).await;
+    visitors.follow(1).await;
     let visits = visitors.take();
     assert_each(&visits.known, KNOWN, Visit::is_redirect);
     assert_each(&visits.strange, STRANGE, Visit::is_redirect);
