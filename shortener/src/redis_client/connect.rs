@@ -31,23 +31,27 @@ pub fn client(url: &str, ca_file: Option<&Path>) -> anyhow::Result<Client> {
     if !is_tls {
         return Client::open(url).map_err(|_| anyhow::anyhow!(wrong));
     }
-    let root_cert = ca_file
-        .map(|path| {
-            fs::read(path)
-                .with_context(|| format!("could not read the CA of Redis, {}", path.display()))
-        })
-        .transpose()?;
+    let root_cert = ca_file.map(read_certificate).transpose()?;
     let certificates = TlsCertificates {
         client_tls: None,
         root_cert,
     };
     Client::build_with_tls(url, certificates).map_err(|_| match ca_file {
-        Some(path) => anyhow::anyhow!(
-            "REDIS_URL or the CA of Redis in {} is not valid",
-            path.display()
-        ),
+        Some(path) => anyhow::anyhow!("{wrong}, or {} is no CA", path.display()),
         None => anyhow::anyhow!(wrong),
     })
+}
+
+fn read_certificate(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("could not read the CA of Redis, {}", path.display()))?;
+    // The crate takes a file without any for an authority that signs nothing.
+    anyhow::ensure!(
+        text.contains("-----BEGIN CERTIFICATE-----"),
+        "{} holds no certificate in PEM, as SHORTENER_REDIS_CA_FILE must",
+        path.display()
+    );
+    Ok(text.into_bytes())
 }
 
 impl Redis {
