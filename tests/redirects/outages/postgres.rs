@@ -87,7 +87,7 @@ async fn is_partly_missed(service: &Service, visitors: &Visitors) -> usize {
         visits.strange.iter().any(Visit::is_polite_refusal),
         "nobody can know them"
     );
-    assert_quick(&visits.known);
+    assert_quick("without Postgres", &visits.known);
     assert_eq!(service.management("/readyz").await.status, 200);
     visits.redirects()
 }

@@ -13,6 +13,7 @@ use harness::{
     answer::Answer,
     eventually,
     service::{Service, client, try_send},
+    soak,
 };
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -221,14 +222,19 @@ pub(super) fn assert_each(visits: &[Visit], within: Duration, as_wanted: impl Fn
     }
 }
 
-/// All but the unluckiest hundredth were answered at once.
+/// Most were answered as if nothing was away.
 #[track_caller]
-pub(super) fn assert_quick(visits: &[Visit]) {
-    /// A debug build on a busy machine; what waits for anything that is away takes longer.
-    const QUICK: Duration = Duration::from_millis(150);
+pub(super) fn assert_quick(what: &str, visits: &[Visit]) {
+    /// A debug build on a busy machine. Who waits for what is away, at each visit, takes longer.
+    const QUICK: Duration = Duration::from_millis(90);
 
     let mut took: Vec<_> = visits.iter().map(|visit| visit.took).collect();
     took.sort();
-    let unlucky = took[took.len() - 1 - took.len() / 100];
-    assert!(unlucky < QUICK, "{unlucky:?} of {} visits", took.len());
+    let (median, last) = (took[took.len() / 2], took.len() - 1);
+    let unlucky = took[last - last / 100];
+    soak::report(&format!(
+        "{what}: {} visits took {median:?} in the median, {unlucky:?} for one in a hundred",
+        took.len()
+    ));
+    assert!(median < QUICK, "{what}: {median:?}");
 }
