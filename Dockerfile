@@ -1,0 +1,51 @@
+# Images of the programs, one target for each:
+#
+#     docker build --target shortener --tag urlshortener/shortener .
+#
+# No `# syntax=` line: it would ask an image registry for a frontend, and the build needs nothing that the engine's own lacks.
+
+# `compiled` builds the binaries here; `prebuilt` takes those that lie in deploy/prebuilt/, built on a Debian 12 by
+# whoever has no Rust image at hand.
+ARG BINARIES=compiled
+
+FROM rust:1.95-slim-bookworm AS compiled
+WORKDIR /src
+COPY . .
+# Without rust-toolchain.toml, which .dockerignore leaves out, the image's own toolchain is used: the same version.
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked --bin shortener \
+    && install -D --target-directory=/binaries target/release/shortener
+
+FROM scratch AS prebuilt
+COPY deploy/prebuilt/ /binaries/
+
+FROM ${BINARIES} AS binaries
+
+# Certificates of the system, for a database or a Redis that speaks TLS.
+FROM debian:12-slim AS certificates
+RUN test -s /etc/ssl/certs/ca-certificates.crt \
+    || (apt-get update -qq && apt-get install -qq -y --no-install-recommends ca-certificates >/dev/null)
+
+FROM debian:12-slim AS shortener
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="shortener" \
+    org.opencontainers.image.description="A URL shortener: redirects, clicks and their API, on SQLite or Postgres" \
+    org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.base.name="docker.io/library/debian:12-slim"
+COPY --from=certificates /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=binaries /binaries/shortener /usr/local/bin/
+# The journal of clicks, which must outlive the container. Everything else may be read-only.
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /data
+VOLUME /data
+# The API is then either behind keys or declared open: the service refuses to guess.
+ENV SHORTENER_LISTEN=0.0.0.0:8080 \
+    SHORTENER_MANAGEMENT_LISTEN=0.0.0.0:8081 \
+    SHORTENER_DATA_DIR=/data
+EXPOSE 8080 8081
+USER 10001:10001
+# Asks the management listener whether it can serve. A first start may have a database to wait for, and to migrate.
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=4 CMD ["shortener", "healthcheck"]
+ENTRYPOINT ["shortener"]
