@@ -19,6 +19,7 @@ declare -rA tool_version=(
     [cargo-fuzz]=0.13.2
     [cargo-llvm-cov]=0.9.1
     [cargo-machete]=0.9.2
+    [docker-compose]=2.40.3
 )
 
 # Prints the folder that one tool is installed in; a new version is a new folder.

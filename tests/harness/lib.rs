@@ -8,13 +8,19 @@ pub mod sql;
 
 // What carries it.
 pub mod binary;
+pub mod daemon;
 pub mod eventually;
+pub mod front_door;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod soak;
 mod supervisor;
+
+// What watches it.
+pub mod prometheus;
+pub mod receiver;
 
 // What it is fed with, and what goes wrong.
 pub mod chaos_proxy;

@@ -23,6 +23,7 @@ use crate::{
     answer::Answer,
     database::{Backend, Database},
     eventually,
+    front_door::FrontDoor,
     process::{Exit, Process, StartFailure},
     redis::Redis,
 };
@@ -46,6 +47,8 @@ pub struct Service {
     addr: SocketAddr,
     management_addr: SocketAddr,
     http: Client,
+    /// Stands before it, if the run wants that.
+    _front_door: Option<FrontDoor>,
     /// Dropped last: the process that uses it ends first.
     _database: Option<Database>,
 }
@@ -303,13 +306,17 @@ pub async fn ready(mut process: Process, within: Duration) -> Result<Service, St
     })
     .await;
     match outcome {
-        Some(Ok((addr, management_addr))) => Ok(Service {
-            process,
-            addr,
-            management_addr,
-            http,
-            _database: None,
-        }),
+        Some(Ok((addr, management_addr))) => {
+            let front_door = FrontDoor::if_wanted(addr).await;
+            Ok(Service {
+                process,
+                addr: front_door.as_ref().map_or(addr, FrontDoor::addr),
+                management_addr,
+                http,
+                _front_door: front_door,
+                _database: None,
+            })
+        }
         Some(Err(exit)) => Err(exit.into()),
         None => {
             let exit = process.kill();
