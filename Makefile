@@ -10,7 +10,7 @@ GENERATED := docs/settings.md
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start the service on SQLite (release build) and show a redirect; Ctrl-C stops it
@@ -18,15 +18,24 @@ run: ## Start the service on SQLite (release build) and show a redirect; Ctrl-C 
 	cargo build --release --locked --bin shortener
 	@exec scripts/demo
 
+.PHONY: up
+up: ## Build the image and start the Compose stack on this machine's Docker, until all is healthy; `docker compose down` stops it
+	docker compose up --detach --build --wait
+
 .PHONY: test
 test: ## Install what the tests need and run every suite; COVERAGE=1 measures line coverage too
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey $(if $(COVERAGE),coverage)
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey prometheus nginx $(if $(COVERAGE),coverage)
 	@COVERAGE=$(COVERAGE) scripts/test $(SUITES)
 
 .PHONY: soak
 soak: ## Run the long form of the clicks and the redirects suite: a hundred kills and outages; takes about two hours
 	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey
 	@SOAK=1 scripts/test clicks redirects
+
+.PHONY: test-compose
+test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, KEEP=1 leaves it up
+	@scripts/needs rust curl jq postgres-18 engine docker-compose
+	@PROFILE=$(PROFILE) KEEP=$(KEEP) scripts/test-compose
 
 .PHONY: test-quick
 test-quick: ## Run the unit and tidy tests alone: no database, nothing to install
@@ -45,7 +54,7 @@ lint: generated ## Check format, clippy, rustdoc, generated files, scripts and C
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 	$(if $(GENERATED),git diff --exit-code -- $(GENERATED))
-	grep -rlE '^#(!.*bash$$|.shellcheck shell=bash$$)' scripts .ci | xargs shellcheck
+	grep -rlE '^#(!.*sh$$|.shellcheck shell=bash$$)' scripts .ci deploy tests | xargs shellcheck
 	source scripts/settings.sh && actionlint
 
 .PHONY: generated
@@ -56,6 +65,12 @@ generated: $(GENERATED) ## Rewrite the committed files that a program generates
 docs/settings.md:
 	@scripts/needs rust
 	text=$$(cargo run --quiet --locked --bin shortener settings) && echo "$$text" >$@
+
+.PHONY: drawings
+drawings: ## Draw the dashboards from a real Prometheus' answers into docs/images, since no test has a Grafana
+	@scripts/needs rust curl jq postgres-18 prometheus redis
+	cargo build --locked --bin shortener
+	DRAW=yes cargo test --locked --test monitoring every_panel_shows
 
 .PHONY: deps
 deps: ## Check dependencies: licences, sources, bans, advisories (ADVISORIES=required in CI), unused ones
