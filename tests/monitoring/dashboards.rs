@@ -7,15 +7,13 @@ use std::{
 };
 
 use harness::{
-    daemon::{Daemon, free_addr},
     database::{Backend, Database},
     eventually,
     prometheus::Prometheus,
+    redis::{Kind, Persistence, Redis},
     service::Service,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::net::TcpStream;
 
 use crate::{
     drawing::{self, Drawing, Line},
@@ -39,9 +37,9 @@ const VARIABLES: [(&str, &str); 4] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_shows_data_of_a_service_under_traffic() {
     let database = Database::fresh(Backend::Postgres18).await;
-    let redis = Redis::start().await;
+    let redis = Redis::start(Kind::Redis7, Persistence::Snapshot).await;
     let replica = async || {
-        let builder = Service::builder(&database).env("REDIS_URL", &redis.url);
+        let builder = Service::builder(&database).env("REDIS_URL", redis.url());
         builder.start().await
     };
     let replicas = [replica().await, replica().await];
@@ -165,28 +163,6 @@ fn panels(dashboard: &Value) -> &Vec<Value> {
     dashboard["panels"]
         .as_array()
         .expect("a dashboard has panels")
-}
-
-/// A second cache for the replicas. It ends with this value.
-struct Redis {
-    url: String,
-    _daemon: Daemon,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let dir = TempDir::with_prefix("redis-").expect("a temporary directory can be made");
-        let addr = free_addr();
-        let (host, port) = (addr.ip().to_string(), addr.port().to_string());
-        let arguments = ["--bind", &host, "--port", &port, "--save", ""].map(str::to_owned);
-        let daemon = Daemon::start("redis-server", &arguments, dir);
-        let listens = async || TcpStream::connect(addr).await.is_ok();
-        eventually::holds("Redis listens: is it installed?", PATIENCE, listens).await;
-        Self {
-            url: format!("redis://{addr}"),
-            _daemon: daemon,
-        }
-    }
 }
 
 /// Whether there is a number: what is divided by no traffic at all is none.
