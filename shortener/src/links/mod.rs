@@ -5,7 +5,7 @@
 //! change ─► Redis: old entry void ─► commit with NOTIFY ─► every replica forgets ─► answer
 //! ```
 //! What is in memory is used without asking for as long as this process surely hears of changes: see
-//! [`Trust`](crate::replicas::Trust).
+//! [`Trust`].
 
 pub mod change;
 mod edit;
