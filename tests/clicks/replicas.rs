@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use harness::{database::Database, eventually, service::Service, soak};
+use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::visitors::{Visitors, path, some_urls};
+use crate::visitors::{BROWSER, Visitors, path, some_urls};
 
 /// A lease is one second; the rest is for a slow machine.
 const ONE_LEASE: Duration = Duration::from_secs(3);
@@ -64,10 +65,14 @@ harness::on_each_postgres! {
 
     async fn many_who_read_at_once_all_see_the_click_before(replicas: Replicas) {
         let [one, other] = &replicas.services;
-        let visitors = Visitors::come(one, &replicas.urls);
+        // As many as the recorder of a debug build on a busy machine takes: it is the order that counts here.
+        let mut answered = 0;
         for number in 1..=soak::rounds(10, 100) {
-            visitors.are_answered(A_FEW).await;
-            let answered = visitors.answered();
+            for url in replicas.urls.iter().cycle().take(A_FEW) {
+                let visit = one.request(Method::GET, &path(url)).header("user-agent", BROWSER);
+                assert_eq!(one.send(visit).await.status, 302);
+                answered += 1;
+            }
             let reads = (0..4).map(|_| async {
                 let stats = other.get("/stats").await.json();
                 usize::try_from(stats["clicks"].as_u64().unwrap()).unwrap()
@@ -76,7 +81,6 @@ harness::on_each_postgres! {
                 assert!(seen >= answered, "read {number}: {seen} of {answered}");
             }
         }
-        visitors.leave().await;
     }
 
     async fn a_killed_replica_is_waited_for_once(replicas: Replicas) {

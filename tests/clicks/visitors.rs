@@ -21,7 +21,8 @@ const CLIENTS: usize = 6;
 /// A debug build on a busy machine answers hundreds of redirects in a second.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0";
+pub(crate) const BROWSER: &str =
+    "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0";
 
 /// Running visitors. They end with this value.
 pub(crate) struct Visitors {
@@ -81,10 +82,6 @@ impl Visitors {
         let goal = self.seen.answered.load(Ordering::SeqCst) + redirects;
         let enough = async || self.seen.answered.load(Ordering::SeqCst) >= goal;
         eventually::holds("redirects are answered", PATIENCE, enough).await;
-    }
-
-    pub(crate) fn answered(&self) -> usize {
-        self.seen.answered.load(Ordering::SeqCst)
     }
 
     /// Lets them finish their last request.
