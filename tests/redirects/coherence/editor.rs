@@ -151,14 +151,20 @@ async fn insist(request: RequestBuilder) -> (Answer, usize) {
     let deadline = Instant::now() + INSISTENCE;
     for tries in 1.. {
         let request = request.try_clone().expect("its body is no stream");
-        if let Ok(answer) = try_send(request).await {
-            let is_done = answer.status < 300 || (tries > 1 && answer.status == 404);
-            if is_done {
+        let refusal = match try_send(request).await {
+            Ok(answer) if answer.status < 300 || (tries > 1 && answer.status == 404) => {
                 return (answer, tries);
             }
-            assert_eq!(answer.status, 503, "an edit was answered by {answer:?}");
-        }
-        assert!(Instant::now() < deadline, "an edit is never answered");
+            Ok(answer) => {
+                assert_eq!(answer.status, 503, "an edit was answered by {answer:?}");
+                format!("{answer:?}")
+            }
+            Err(error) => format!("{error:?}"),
+        };
+        assert!(
+            Instant::now() < deadline,
+            "an edit is never answered, but: {refusal}"
+        );
     }
     unreachable!("it is tried until it is too late")
 }
