@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use harness::{database::Database, service::Service, soak};
+use harness::{breakable::Breakable, database::Database, service::Service, soak};
 use rustix::process::Signal;
 
 use crate::{
     books::{Books, listed_clicks, number_of_clicks},
     journals::{data_dir, journals},
-    outages::Breakable,
     visitors::{Visitors, some_urls},
 };
 

@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use harness::{
-    chaos_proxy::ChaosProxy, database::Database, eventually, postgres::Cluster, service::Service,
-    soak,
+    breakable::Breakable, chaos_proxy::ChaosProxy, database::Database, eventually,
+    postgres::Cluster, service::Service, soak,
 };
 
 use crate::{
     books::{Books, number_of_clicks},
-    outages::Breakable,
     visitors::{Visitors, some_urls},
 };
 

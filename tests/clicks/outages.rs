@@ -1,13 +1,6 @@
 //! Postgres restarts, or stands still, and the service is killed in the middle of it.
 
-use std::sync::Arc;
-
-use harness::{
-    database::{Backend, Database},
-    postgres::{Cluster, Durability},
-    service::Service,
-    soak,
-};
+use harness::{breakable::Breakable, service::Service, soak};
 
 use crate::{
     books::Books,
@@ -15,20 +8,6 @@ use crate::{
 };
 
 const A_FEW: usize = 60;
-
-/// A database in a cluster of its own, which its test may stop.
-pub(crate) struct Breakable {
-    pub(crate) cluster: Arc<Cluster>,
-    pub(crate) database: Database,
-}
-
-impl Breakable {
-    pub(crate) async fn fresh(backend: Backend) -> Self {
-        let cluster = Arc::new(Cluster::start(backend, Durability::On).await);
-        let database = Database::in_cluster(&cluster).await;
-        Self { cluster, database }
-    }
-}
 
 harness::on_each_postgres! {
     async fn clicks_survive_restarts_of_postgres_and_kills(postgres: Breakable) {

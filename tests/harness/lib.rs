@@ -2,6 +2,7 @@
 
 // What a test talks to.
 pub mod answer;
+pub mod breakable;
 pub mod database;
 pub mod service;
 pub mod sql;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::Write as _,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     process::{Child, ChildStdin, Command, Stdio},
     time::Duration,
@@ -12,10 +12,10 @@ use std::{
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-use crate::eventually;
-
-/// Debian has it among the programs of the system.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::{
+    daemon::{PATH, free_addr},
+    eventually,
+};
 
 const START: Duration = Duration::from_secs(10);
 
@@ -135,10 +135,4 @@ impl Drop for PgBouncer {
         }
         _ = self.shell.wait();
     }
-}
-
-fn free_addr() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a port is free")
 }

@@ -5,7 +5,13 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
+
+use crate::daemon::free_addr;
+
+/// A free port can be taken by somebody else before the server binds it, but hardly three times in a row.
+const PORT_ATTEMPTS: usize = 3;
 
 /// The shell that is the parent of a server. It obeys words, answers each by one line, and cleans up when its input ends.
 #[derive(Debug)]
@@ -59,6 +65,32 @@ impl Supervisor {
             answer if answer == "ok" => Ok(()),
             answer => Err(answer),
         }
+    }
+
+    /// Has a word obeyed by a supervisor that many talk to, off the threads that tests run on.
+    pub(crate) async fn tell(supervisor: &Arc<Mutex<Self>>, word: String) {
+        let supervisor = Arc::clone(supervisor);
+        let saying = tokio::task::spawn_blocking(move || {
+            let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+            supervisor.say(&word)
+        });
+        saying
+            .await
+            .expect("the supervisor is asked")
+            .expect("the server obeys");
+    }
+
+    /// Starts the server on a port that is free, which is returned.
+    pub(crate) fn start_on_free_port(&mut self) -> u16 {
+        let mut reason = String::new();
+        for _ in 0..PORT_ATTEMPTS {
+            let port = free_addr().port();
+            match self.say(&format!("start {port}")) {
+                Ok(()) => return port,
+                Err(refusal) => reason = refusal,
+            }
+        }
+        panic!("{reason}")
     }
 
     fn line(&mut self) -> String {

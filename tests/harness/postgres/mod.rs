@@ -1,7 +1,7 @@
 //! Postgres clusters of the tests' own: one shared by the suite, and others that a test may break.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -24,9 +24,6 @@ const VOLATILE: [&str; 3] = [
     "synchronous_commit=off",
     "full_page_writes=off",
 ];
-
-/// A free port can be taken by somebody else before Postgres binds it, but hardly three times in a row.
-const PORT_ATTEMPTS: usize = 3;
 
 /// Whether a commit has reached the disk when it is answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,7 +75,7 @@ impl Cluster {
         let mut supervisor = Supervisor::spawn(SCRIPT, &programs(backend), &options);
         let starting = tokio::task::spawn_blocking(move || {
             supervisor.say(&word).expect("a cluster can be created");
-            (first_start(&mut supervisor), supervisor)
+            (supervisor.start_on_free_port(), supervisor)
         });
         let (port, supervisor) = starting.await.expect("Postgres starts");
         Self {
@@ -177,34 +174,9 @@ impl Cluster {
         supervisor.directory().to_owned()
     }
 
-    async fn say(&self, words: String) {
-        let supervisor = Arc::clone(&self.supervisor);
-        let saying = tokio::task::spawn_blocking(move || {
-            let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
-            supervisor.say(&words)
-        });
-        saying
-            .await
-            .expect("the supervisor is asked")
-            .expect("Postgres obeys");
+    async fn say(&self, word: String) {
+        Supervisor::tell(&self.supervisor, word).await;
     }
-}
-
-fn first_start(supervisor: &mut Supervisor) -> u16 {
-    let mut reason = String::new();
-    for _ in 0..PORT_ATTEMPTS {
-        let port = free_port();
-        match supervisor.say(&format!("start {port}")) {
-            Ok(()) => return port,
-            Err(refusal) => reason = refusal,
-        }
-    }
-    panic!("{reason}")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    listener.local_addr().expect("the listener is bound").port()
 }
 
 /// Where `initdb` and `postgres` of that version are.

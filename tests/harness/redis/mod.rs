@@ -4,19 +4,16 @@ mod certificates;
 mod wire;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 pub use certificates::Authority;
 
-use crate::supervisor::Supervisor;
+use crate::{database::Backend, supervisor::Supervisor};
 
 const SCRIPT: &str = include_str!("supervise.sh");
-
-/// A free port can be taken by somebody else before the server binds it, but hardly three times in a row.
-const PORT_ATTEMPTS: usize = 3;
 
 /// Which server, of those that are supported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +38,16 @@ pub struct Redis {
     is_encrypted: bool,
     directory: PathBuf,
     supervisor: Arc<Mutex<Supervisor>>,
+}
+
+impl Kind {
+    /// The one that runs beside this database, so that each is met.
+    pub fn beside(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite | Backend::Postgres15 => Self::Redis7,
+            Backend::Postgres18 => Self::Valkey9,
+        }
+    }
 }
 
 impl Redis {
@@ -76,7 +83,7 @@ impl Redis {
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
         let mut supervisor = Supervisor::spawn(SCRIPT, &program(kind), &options);
         let starting =
-            tokio::task::spawn_blocking(move || (first_start(&mut supervisor), supervisor));
+            tokio::task::spawn_blocking(move || (supervisor.start_on_free_port(), supervisor));
         let (port, supervisor) = starting.await.expect("the server starts");
         Self {
             port,
@@ -138,34 +145,9 @@ impl Redis {
         wire::ask(&self.directory.join("socket"), words).await
     }
 
-    async fn say(&self, words: String) {
-        let supervisor = Arc::clone(&self.supervisor);
-        let saying = tokio::task::spawn_blocking(move || {
-            let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
-            supervisor.say(&words)
-        });
-        saying
-            .await
-            .expect("the supervisor is asked")
-            .expect("the server obeys");
+    async fn say(&self, word: String) {
+        Supervisor::tell(&self.supervisor, word).await;
     }
-}
-
-fn first_start(supervisor: &mut Supervisor) -> u16 {
-    let mut reason = String::new();
-    for _ in 0..PORT_ATTEMPTS {
-        let port = free_port();
-        match supervisor.say(&format!("start {port}")) {
-            Ok(()) => return port,
-            Err(refusal) => reason = refusal,
-        }
-    }
-    panic!("{reason}")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    listener.local_addr().expect("the listener is bound").port()
 }
 
 /// Where the server's program is.

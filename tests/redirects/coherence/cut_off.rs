@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use harness::{
-    chaos_proxy::ChaosProxy,
-    database::{Backend, Database},
-    eventually,
-    postgres::Cluster,
-    service::{Service, ServiceBuilder},
-};
+use harness::{eventually, service::Service};
 use serde_json::{Value, json};
 
+use super::wired::Wired;
 use crate::links::{PATIENCE, assert_leads_to, change, create, is_trusted, lookups, path};
 
 const OLD: &str = "https://example.com/old";
@@ -19,42 +14,6 @@ const NEW: &str = "https://example.com/new";
 
 /// Long enough for a lease to have lapsed twice.
 const A_FEW_SECONDS: Duration = Duration::from_secs(4);
-
-/// A database, and a wire to it that may break.
-struct Wired {
-    wire: ChaosProxy,
-    through: String,
-    database: Database,
-}
-
-impl Wired {
-    async fn fresh(backend: Backend) -> Self {
-        let addr = Cluster::shared(backend).await.addr();
-        let wire = ChaosProxy::start(addr).await;
-        let database = Database::fresh(backend).await;
-        let through = database
-            .url()
-            .replace(&addr.to_string(), &wire.addr().to_string());
-        Self {
-            wire,
-            through,
-            database,
-        }
-    }
-
-    /// A service at the end of the wire.
-    fn far(&self) -> ServiceBuilder<'_> {
-        Service::builder(&self.database).env("DATABASE_URL", self.through.clone())
-    }
-
-    async fn break_it(&self, is_cut: bool) {
-        if is_cut {
-            self.wire.cut().await;
-        } else {
-            self.wire.hang().await;
-        }
-    }
-}
 
 harness::on_each_postgres! {
     async fn it_serves_what_it_knows_and_says_so(wired: Wired) {

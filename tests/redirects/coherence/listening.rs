@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use harness::{
     chaos_proxy::ChaosProxy,
     database::{Backend, Database},
-    postgres::Cluster,
     service::Service,
     soak,
 };
 use serde_json::json;
 
-use super::{AT_ONCE, report, traffic::Traffic};
+use super::{AT_ONCE, report, traffic::Traffic, wired::Wired};
 use crate::links::{assert_leads_to, change, create, is_trusted, path};
 
 /// What an edit may take while somebody does not hear: two seconds by design; the rest is for a slow machine.
@@ -28,12 +27,11 @@ struct Listeners {
 
 impl Listeners {
     async fn fresh(backend: Backend) -> Self {
-        let addr = Cluster::shared(backend).await.addr();
-        let wire = ChaosProxy::start(addr).await;
-        let database = Database::fresh(backend).await;
-        let through = database
-            .url()
-            .replace(&addr.to_string(), &wire.addr().to_string());
+        let Wired {
+            wire,
+            through,
+            database,
+        } = Wired::fresh(backend).await;
         let deaf = Service::builder(&database).env("DATABASE_SESSION_URL", through);
         let (hearing, deaf) = tokio::join!(Service::start(&database), deaf.start());
         Self {

@@ -7,6 +7,7 @@ mod listening;
 mod old_values;
 mod replicas;
 mod traffic;
+mod wired;
 
 use std::time::Duration;
 

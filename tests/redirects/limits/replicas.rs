@@ -27,11 +27,7 @@ struct Replicas {
 
 impl Replicas {
     async fn fresh(backend: Backend) -> Self {
-        let kind = match backend {
-            Backend::Sqlite | Backend::Postgres15 => Kind::Redis7,
-            Backend::Postgres18 => Kind::Valkey9,
-        };
-        let redis = Redis::start(kind, Persistence::Snapshot).await;
+        let redis = Redis::start(Kind::beside(backend), Persistence::Snapshot).await;
         let database = Database::fresh(backend).await;
         let start = async || start(&database, &LIMITS, Some(&redis)).await;
         let services = tokio::join!(start(), start()).into();

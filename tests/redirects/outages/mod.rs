@@ -35,12 +35,8 @@ struct Stack {
 
 impl Stack {
     async fn fresh(backend: Backend) -> Self {
-        let kind = match backend {
-            Backend::Sqlite | Backend::Postgres15 => Kind::Redis7,
-            Backend::Postgres18 => Kind::Valkey9,
-        };
         Self {
-            redis: Redis::start(kind, Persistence::Snapshot).await,
+            redis: Redis::start(Kind::beside(backend), Persistence::Snapshot).await,
             database: Database::fresh(backend).await,
         }
     }

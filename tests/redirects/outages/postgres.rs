@@ -1,14 +1,11 @@
 //! Postgres is away: known links lead on, and nothing is lost.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use harness::{
-    database::{Backend, Database},
+    breakable::Breakable,
+    database::Database,
     eventually,
-    postgres::{Cluster, Durability},
     redis::{Kind, Persistence, Redis},
     service::Service,
     soak,
@@ -23,20 +20,6 @@ use crate::links::{PATIENCE, create, is_trusted, lookups, path};
 
 /// How soon a service works again after its database does: a second or two, and more on a machine that is busy with other tests.
 const RECOVERY: Duration = Duration::from_secs(30);
-
-/// A database in a cluster of its own, which its test may stop.
-struct Breakable {
-    cluster: Arc<Cluster>,
-    database: Database,
-}
-
-impl Breakable {
-    async fn fresh(backend: Backend) -> Self {
-        let cluster = Arc::new(Cluster::start(backend, Durability::On).await);
-        let database = Database::in_cluster(&cluster).await;
-        Self { cluster, database }
-    }
-}
 
 harness::on_each_postgres! {
     async fn a_postgres_that_crashes_is_not_missed_by_who_follows_known_links(postgres: Breakable) {

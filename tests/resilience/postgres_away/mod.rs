@@ -2,14 +2,13 @@
 
 mod load;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use harness::{
     answer::Answer,
+    breakable::Breakable,
     chaos_proxy::ChaosProxy,
-    database::{Backend, Database},
     eventually,
-    postgres::{Cluster, Durability},
     service::{START, Service, ready},
 };
 use load::Load;
@@ -25,20 +24,6 @@ const A_MINUTE: Duration = Duration::from_mins(1);
 
 /// How long a caller may be kept waiting for a 503 by a database that does not answer.
 const REFUSAL: Duration = Duration::from_secs(15);
-
-/// A database in a cluster of its own, which its test may stop.
-struct Breakable {
-    cluster: Arc<Cluster>,
-    database: Database,
-}
-
-impl Breakable {
-    async fn fresh(backend: Backend) -> Self {
-        let cluster = Arc::new(Cluster::start(backend, Durability::On).await);
-        let database = Database::in_cluster(&cluster).await;
-        Self { cluster, database }
-    }
-}
 
 harness::on_each_postgres! {
     async fn a_restart_under_load_is_seen_only_while_it_lasts(postgres: Breakable) {
