@@ -33,17 +33,53 @@ pub enum What {
     Owner(i64),
 }
 
+/// Stands for no place in Redis: nothing was made void there.
+const NOWHERE: &str = "-";
+
 /// A change as it is told. Its text is the words of the fields, in this order.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
     /// Since which generation Redis holds nothing old: 0 if the old entries were made void one by one.
     pub generation: Generation,
-    /// Where in Redis they were; `-` for nowhere.
+    /// Where in Redis they were, if they were.
     pub place: String,
     pub what: What,
 }
 
+impl What {
+    /// The links, if each is named.
+    pub fn links(&self) -> Option<&[Changed]> {
+        match self {
+            Self::Links(links) => Some(links),
+            Self::Owner(_) => None,
+        }
+    }
+}
+
 impl Change {
+    /// A change whose old entries were made void one by one at `place`.
+    pub fn voided_at(place: String, what: What) -> Self {
+        Self {
+            generation: 0,
+            place,
+            what,
+        }
+    }
+
+    /// A change with which a new generation begins, in which Redis holds nothing old.
+    pub fn since(generation: Generation, what: What) -> Self {
+        Self {
+            generation,
+            place: NOWHERE.to_owned(),
+            what,
+        }
+    }
+
+    /// The links whose old entries were made void one by one.
+    pub fn voided(&self) -> Option<&[Changed]> {
+        (self.place != NOWHERE).then(|| self.what.links()).flatten()
+    }
+
     pub fn text(&self) -> String {
         let head = format!("{} {}", self.generation, self.place);
         match &self.what {

@@ -20,16 +20,13 @@ use crate::{
 pub struct Announced<'a> {
     links: &'a Links,
     change: Change,
-    /// The links, if Redis was told of each.
-    voided: Option<Vec<Changed>>,
     told: Option<Told<'a>>,
 }
 
 impl Links {
-    /// Prepares a change of these links, with the versions they get, in the transaction that changes them.
-    pub async fn change(&self, tx: &mut Tx, links: Vec<Changed>) -> sqlx::Result<Announced<'_>> {
-        let what = What::Links(links.clone());
-        self.announce(tx, what, links).await
+    /// Prepares a change of this link, with the version it gets, in the transaction that changes it.
+    pub async fn change(&self, tx: &mut Tx, link: Changed) -> sqlx::Result<Announced<'_>> {
+        self.announce(tx, What::Links(vec![link])).await
     }
 
     /// Prepares a change of all links of a user, which are these.
@@ -40,49 +37,40 @@ impl Links {
         links: Vec<Changed>,
     ) -> sqlx::Result<Announced<'_>> {
         let what = if links.len() <= MAX_LINKS {
-            What::Links(links.clone())
+            What::Links(links)
         } else {
             What::Owner(user)
         };
-        self.announce(tx, what, links).await
+        self.announce(tx, what).await
     }
 
-    async fn announce(
-        &self,
-        tx: &mut Tx,
-        what: What,
-        links: Vec<Changed>,
-    ) -> sqlx::Result<Announced<'_>> {
-        let mut announced = Announced {
-            links: self,
-            change: Change {
-                generation: 0,
-                place: "-".to_owned(),
-                what,
-            },
-            voided: None,
-            told: None,
+    async fn announce(&self, tx: &mut Tx, what: What) -> sqlx::Result<Announced<'_>> {
+        let is_nothing = what.links().is_some_and(<[_]>::is_empty);
+        let (Some(replicas), false) = (&self.replicas, is_nothing) else {
+            return Ok(Announced {
+                links: self,
+                change: Change::since(0, what),
+                told: None,
+            });
         };
-        let (Some(replicas), false) = (&self.replicas, links.is_empty()) else {
-            return Ok(announced);
-        };
-        let place = match &self.redis {
-            Some(redis) if links.len() <= MAX_LINKS => redis.void(&links).await,
+        let place = match (&self.redis, what.links()) {
+            (Some(redis), Some(links)) => redis.void(links).await,
             _ => None,
         };
-        if let Some(place) = place {
-            announced.change.place = place;
-            announced.voided = Some(links);
-        } else {
+        let change = match place {
+            Some(place) => Change::voided_at(place, what),
             // Whoever could not tell Redis, or has none, makes all void that Redis has.
-            let generation = store::next_generation(tx.conn()).await?;
-            announced.change.generation = generation.unwrap_or(0);
-        }
-        if let Either::Postgres(conn) = tx.conn() {
-            let text = announced.change.text();
-            announced.told = Some(replicas.tell_with_commit(conn, &text).await?);
-        }
-        Ok(announced)
+            None => Change::since(store::next_generation(tx.conn()).await?.unwrap_or(0), what),
+        };
+        let told = match tx.conn() {
+            Either::Postgres(conn) => Some(replicas.tell_with_commit(conn, &change.text()).await?),
+            Either::Sqlite(_) => None,
+        };
+        Ok(Announced {
+            links: self,
+            change,
+            told,
+        })
     }
 
     /// Does what another replica, or this one, has told.
@@ -101,11 +89,7 @@ impl Links {
             if change.generation > 0 {
                 redis.move_to(|space| space.with_generation(change.generation));
             } else {
-                let links = match &change.what {
-                    What::Links(links) => Some(&links[..]),
-                    What::Owner(_) => None,
-                };
-                redis.follow(&change.place, links).await;
+                redis.follow(&change.place, change.what.links()).await;
             }
         }
         self.memory.forget(&change.what);
@@ -155,20 +139,19 @@ impl Announced<'_> {
 
     /// Redis may have been emptied since it was told, and then filled by somebody who had read before the commit.
     async fn void_again(&self) -> Result<(), AskError> {
-        let (Some(replicas), Some(redis), Some(changed)) =
-            (&self.links.replicas, &self.links.redis, &self.voided)
-        else {
+        let (Some(replicas), Some(redis), Some(changed)) = (
+            &self.links.replicas,
+            &self.links.redis,
+            self.change.voided(),
+        ) else {
             return Ok(());
         };
         if redis.void(changed).await.as_ref() == Some(&self.change.place) {
             return Ok(());
         }
         let mut tx = self.links.db.begin_background().await?;
-        let change = Change {
-            generation: store::next_generation(tx.conn()).await?.unwrap_or(0),
-            place: "-".to_owned(),
-            what: self.change.what.clone(),
-        };
+        let generation = store::next_generation(tx.conn()).await?.unwrap_or(0);
+        let change = Change::since(generation, self.change.what.clone());
         let Either::Postgres(conn) = tx.conn() else {
             return Ok(());
         };

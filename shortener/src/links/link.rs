@@ -29,6 +29,14 @@ pub struct Link {
     pub max_clicks: Option<i64>,
 }
 
+/// The columns of a [`LinkRow`].
+macro_rules! link_columns {
+    () => {
+        "domain_id, short_code, id, user_id, version, original_url, redirect_status, is_active, forward_query, starts_at, expires_at, max_clicks"
+    };
+}
+pub(crate) use link_columns;
+
 /// A link's row in the database.
 #[derive(Debug, sqlx::FromRow)]
 pub struct LinkRow {

@@ -122,10 +122,7 @@ impl Shared {
     }
 
     fn permit(&self) -> Option<Permit> {
-        let Some(line) = self.redis.line() else {
-            self.redis.note_skipped();
-            return None;
-        };
+        let line = self.redis.line().ok()?;
         let mut place = self.lock();
         let shared = place.prefix(&line);
         if place.told.take().is_some_and(|told| told != shared) {

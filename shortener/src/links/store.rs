@@ -2,7 +2,7 @@
 
 use super::{
     key::{DOMAIN, LinkKey},
-    link::LinkRow,
+    link::{LinkRow, link_columns},
     space::Generation,
 };
 use crate::database::{Conn, Db, Either, either};
@@ -17,22 +17,22 @@ pub(super) async fn find_all(db: &Db, keys: &[&LinkKey]) -> sqlx::Result<Vec<Lin
         .collect();
     match db.prompt_reader() {
         Either::Postgres(pool) => {
-            sqlx::query_as(
-                "select domain_id, short_code, id, user_id, version, original_url, redirect_status, is_active,
-                     forward_query, starts_at, expires_at, max_clicks
-                 from url where domain_id = 1 and short_code = any($1) and deleted_at is null",
-            )
+            sqlx::query_as(concat!(
+                "select ",
+                link_columns!(),
+                " from url where domain_id = 1 and short_code = any($1) and deleted_at is null",
+            ))
             .bind(codes)
             .fetch_all(pool)
             .await
         }
         Either::Sqlite(pool) => {
-            sqlx::query_as(
-                "select domain_id, short_code, id, user_id, version, original_url, redirect_status, is_active,
-                     forward_query, starts_at, expires_at, max_clicks
-                 from url where domain_id = 1 and short_code in (select value from json_each($1))
+            sqlx::query_as(concat!(
+                "select ",
+                link_columns!(),
+                " from url where domain_id = 1 and short_code in (select value from json_each($1))
                      and deleted_at is null",
-            )
+            ))
             .bind(serde_json::json!(codes).to_string())
             .fetch_all(pool)
             .await

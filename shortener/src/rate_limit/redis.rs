@@ -37,10 +37,7 @@ pub(super) async fn judge(
     client: Client,
     rate: Rate,
 ) -> Result<Verdict, Away> {
-    let Some(line) = redis.line() else {
-        redis.note_skipped();
-        return Err(Away);
-    };
+    let line = redis.line()?;
     let mut call = JUDGE.key(format!("shortener:{installation}:limit:{client}"));
     call.arg(1e6 / f64::from(rate.per_second)).arg(rate.burst);
     let mut connection = line.connection.clone();

@@ -37,12 +37,12 @@ pub fn without_target(link: &Link) -> Response {
 
 /// Appends `query` to what the target asks for already; a fragment stays last (RFC 3986, section 3).
 fn with_query(location: &HeaderValue, query: &str) -> HeaderValue {
-    let location = location.as_bytes();
-    let end = location
+    let bytes = location.as_bytes();
+    let end = bytes
         .iter()
         .position(|byte| *byte == b'#')
-        .unwrap_or(location.len());
-    let (target, fragment) = location.split_at(end);
+        .unwrap_or(bytes.len());
+    let (target, fragment) = bytes.split_at(end);
     let joint = match target.iter().position(|byte| *byte == b'?') {
         None => "?",
         Some(at) if at + 1 == target.len() || target.ends_with(b"&") => "",
@@ -60,11 +60,7 @@ fn with_query(location: &HeaderValue, query: &str) -> HeaderValue {
     }
     whole.extend_from_slice(fragment);
     // Both parts were in a header before.
-    HeaderValue::try_from(whole).unwrap_or_else(|_| location_of(location))
-}
-
-fn location_of(bytes: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(bytes).expect("it was a header value before")
+    HeaderValue::try_from(whole).unwrap_or_else(|_| location.clone())
 }
 
 #[cfg(test)]

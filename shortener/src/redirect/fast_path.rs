@@ -34,10 +34,8 @@ use crate::{
     links::{Recall, key::LinkRef},
     metrics::{HttpMetrics, RouteClass},
     moment::Moment,
+    urls::short_code,
 };
-
-/// Longer segments are no codes.
-const MAX_CODE: usize = 64;
 
 /// What the path needs of the service.
 #[derive(Debug)]
@@ -122,7 +120,7 @@ fn code(request: &Request<Incoming>) -> Option<&str> {
     // A body has to be read by somebody.
     let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
         || request.headers().contains_key(header::CONTENT_LENGTH);
-    ((1..=MAX_CODE).contains(&code.len()) && !has_body).then_some(code)
+    ((1..=short_code::MAX_LEN).contains(&code.len()) && !has_body).then_some(code)
 }
 
 impl Service<Request<Incoming>> for FastPath {

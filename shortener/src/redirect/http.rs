@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    extract::{FromRef, State},
+    extract::State,
     http::{HeaderMap, Method, Uri, header},
     response::{IntoResponse as _, Response},
 };
-
 use tokio::sync::Semaphore;
 
 use super::{
@@ -33,7 +32,7 @@ use crate::{
 const LINK: &str = "link";
 
 /// What redirects are answered with.
-#[derive(Clone, Debug, FromRef)]
+#[derive(Clone, Debug)]
 pub struct Redirects {
     pub db: Db,
     pub links: Arc<Links>,

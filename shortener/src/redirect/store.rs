@@ -2,7 +2,10 @@
 
 use crate::{
     database::{Conn, Db, either},
-    links::{key::LinkRef, link::LinkRow},
+    links::{
+        key::LinkRef,
+        link::{LinkRow, link_columns},
+    },
 };
 
 /// A link, and how many visitors have used it up.
@@ -15,12 +18,12 @@ pub(super) struct UsedLink {
 
 pub(super) async fn find_with_use(db: &Db, key: LinkRef<'_>) -> sqlx::Result<Option<UsedLink>> {
     either!(db.reader(), pool => {
-        sqlx::query_as(
-            "select domain_id, short_code, id, user_id, version, original_url, redirect_status, is_active,
-                 forward_query, starts_at, expires_at, max_clicks, coalesce(used, 0) as used
-             from url left join url_use on url_id = id
+        sqlx::query_as(concat!(
+            "select ",
+            link_columns!(),
+            ", coalesce(used, 0) as used from url left join url_use on url_id = id
              where domain_id = $1 and short_code = $2 and deleted_at is null",
-        )
+        ))
         .bind(key.domain)
         .bind(key.code)
         .fetch_optional(pool)

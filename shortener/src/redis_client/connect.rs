@@ -102,14 +102,14 @@ impl Redis {
 
     /// Tries the connection now and then, until it is given up.
     async fn probe(&self, line: &Line) {
-        while self.line().is_some_and(|now| now.number == line.number) {
+        while self.current().is_some_and(|now| now.number == line.number) {
             tokio::select! {
                 () = self.broken.notified() => continue,
                 () = tokio::time::sleep(PROBE) => {}
             }
             let mut connection = line.connection.clone();
             let ping = redis::cmd("PING");
-            // What comes of it is in `self.line()`.
+            // What comes of it is in `self.current()`.
             let _: Result<(), Away> = self.ask(line, ping.query_async(&mut connection)).await;
         }
     }

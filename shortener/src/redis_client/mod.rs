@@ -70,8 +70,15 @@ impl Redis {
         }
     }
 
-    /// The connection, if there is one.
-    pub fn line(&self) -> Option<Line> {
+    /// The connection, to ask something. If there is none, what was not asked is counted.
+    pub fn line(&self) -> Result<Line, Away> {
+        self.current().ok_or_else(|| {
+            self.metrics.skipped.inc();
+            Away
+        })
+    }
+
+    fn current(&self) -> Option<Line> {
         let line = self.line.read().unwrap_or_else(PoisonError::into_inner);
         line.clone()
     }
@@ -100,11 +107,6 @@ impl Redis {
                 Err(Away)
             }
         }
-    }
-
-    /// Counts a question that was not asked, since there is no connection.
-    pub fn note_skipped(&self) {
-        self.metrics.skipped.inc();
     }
 
     fn put(&self, line: Line) {

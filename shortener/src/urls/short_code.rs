@@ -4,7 +4,7 @@ use rand::{TryRng as _, rngs::SysRng};
 
 use crate::invalid::Invalid;
 
-const MAX_LEN: usize = 64;
+pub const MAX_LEN: usize = 64;
 const GENERATED_LEN: usize = 6;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

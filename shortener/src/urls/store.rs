@@ -208,7 +208,7 @@ pub async fn update(
             .await?;
     }
     let changed = Changed::new(&after.short_code, after.version);
-    let announced = links.change(&mut tx, vec![changed]).await?;
+    let announced = links.change(&mut tx, changed).await?;
     tx.commit().await?;
     announced.obeyed().await?;
     Ok(Updated::Done(after))
@@ -230,7 +230,7 @@ pub async fn delete(db: &Db, links: &Links, id: i64, now: Timestamp) -> Result<b
     let details = json!({"reason": "user_requested"}).to_string();
     events::insert_for_url(&mut tx, &url, "deleted", now, &details).await?;
     let changed = Changed::new(&url.short_code, url.version + 1);
-    let announced = links.change(&mut tx, vec![changed]).await?;
+    let announced = links.change(&mut tx, changed).await?;
     tx.commit().await?;
     announced.obeyed().await?;
     Ok(true)
