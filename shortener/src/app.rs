@@ -11,12 +11,13 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::{self, Access},
     bulk::Loader,
     clicks::{
         Clicks,
         start::{Ingredients, Recording},
     },
-    config::{Auth, Config, LimitsConfig},
+    config::{Config, LimitsConfig},
     database::{Db, open},
     health::{self, Readiness},
     http::{
@@ -25,6 +26,7 @@ use crate::{
         host::Host,
         server::{self, Routed},
     },
+    keys::keyring::Keyring,
     links::{self, Links},
     metrics::Metrics,
     rate_limit::{self, RateLimits},
@@ -57,13 +59,8 @@ pub struct AppState {
     pub judgement: Judgement,
     pub limits: LimitsConfig,
     pub envelope: Envelope,
-    pub guard: Guard,
-}
-
-/// Whether the API keeps to this machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Guard {
-    pub is_on: bool,
+    pub access: Arc<Access>,
+    pub keyring: Arc<Keyring>,
 }
 
 /// The names of the service.
@@ -104,7 +101,6 @@ impl Hosts {
 
 /// Runs the service until a signal ends it, or something that it cannot go on without.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    config.check()?;
     let mut signals = Signals::install();
     let tasks = Tasks::default();
 
@@ -160,6 +156,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         () = finishing => shared_stop.cancel(),
         signal = signals.next() => bail!("ended at once by a second signal, {signal}"),
     }
+    running.access.audit.finish().await;
     management_stop.cancel();
     // A request that did not end in time may still hold a connection; the process does not wait for it twice.
     let ending = async {
@@ -178,6 +175,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 /// What runs beside the requests.
 struct Running {
+    access: Arc<Access>,
     recording: Arc<Recording>,
     links: Arc<Links>,
     limits: Arc<RateLimits>,
@@ -192,6 +190,14 @@ async fn start(
     metrics: &Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
+    let given = access::Ingredients {
+        mode: config.mode(),
+        config: &config.access,
+        data_dir: &config.database.data_dir,
+        db,
+        metrics: Arc::clone(&metrics.audit),
+    };
+    let access = Arc::new(Access::start(given, tasks).await?);
     let replicas = db.prompt().zip(db.lease());
     let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
     let redis = match config.links.redis()? {
@@ -237,6 +243,7 @@ async fn start(
         replicas::start(Arc::clone(replicas), session, duties, tasks, stop).await?;
     }
     Ok(Running {
+        access,
         recording,
         links,
         limits: Arc::new(limits),
@@ -296,9 +303,8 @@ fn state(
             metrics: Arc::clone(&metrics.http),
             trusted_proxies: Arc::new(proxies),
         },
-        guard: Guard {
-            is_on: config.access.auth == Auth::Auto,
-        },
+        access: Arc::clone(&running.access),
+        keyring: Arc::clone(&running.access.keyring),
     }
 }
 

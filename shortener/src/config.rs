@@ -8,7 +8,10 @@ use anyhow::{Context as _, bail};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use ipnet::IpNet;
 
-use crate::{database::open::DatabaseUrl, http::host::Host, rate_limit::Rate, redis_client};
+use crate::{
+    access::Mode, client::arguments::UrlsCommand, database::open::DatabaseUrl, http::host::Host,
+    keys::arguments::KeysCommand, rate_limit::Rate, redis_client,
+};
 
 /// A URL shortener: redirects, clicks and their API, on SQLite or Postgres.
 #[derive(clap::Parser, Clone, Debug)]
@@ -49,11 +52,22 @@ pub enum Command {
     Serve(Box<Config>),
     /// Bring the database's schema to what this version needs, and end.
     Migrate(MigrateConfig),
+    /// Make, list and revoke API keys, in the database itself.
+    #[command(subcommand)]
+    Keys(Box<KeysCommand>),
+    /// Make, see and change short URLs, through the API of a running service.
+    #[command(subcommand)]
+    Urls(Box<UrlsCommand>),
     /// Ask a running service whether it can serve; ends with 0 if so. For container health checks.
     Healthcheck(HealthcheckConfig),
+    /// Print what makes a shell complete commands and flags: `source <(shortener completions bash)`
+    Completions { shell: clap_complete::Shell },
     /// Print the table of settings as Markdown.
     #[command(hide = true)]
     Settings,
+    /// Print the API's routes and the scopes that they ask for.
+    #[command(hide = true)]
+    Routes,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -98,10 +112,20 @@ pub struct Config {
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct AccessConfig {
-    /// Who may use the API. `auto`: whoever is on this machine, which both listeners' addresses must be on; requests that
-    /// came from elsewhere are refused. `off`: everybody who reaches the listener.
+    /// Who may use the API. `keys`: whoever sends an API key. `off`: everybody who reaches the listener. `auto`: while both
+    /// listeners are on loopback, whoever is on this machine, and requests that came from elsewhere are refused; else `keys`.
     #[arg(long, env = "SHORTENER_AUTH", value_enum, default_value_t = Auth::Auto)]
     pub auth: Auth,
+
+    /// File that holds an admin's API key, which is any text of 32 or more printable characters. Obeyed from start to start:
+    /// another text is another key. Without one, a key is made at the first start that asks for keys, and left in the file
+    /// `admin-key` of the data folder.
+    #[arg(long, env = "SHORTENER_ADMIN_KEY_FILE")]
+    pub admin_key_file: Option<PathBuf>,
+
+    /// How many days entries of the audit log are kept; 0 for ever.
+    #[arg(long, env = "SHORTENER_AUDIT_RETENTION_DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(..=36_500))]
+    pub audit_retention_days: u64,
 
     /// Host names that the service answers to, separated by commas, such as `go.example.com`. Links back to them are
     /// refused as loops.
@@ -116,6 +140,7 @@ pub struct AccessConfig {
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Auth {
     Auto,
+    Keys,
     Off,
 }
 
@@ -284,21 +309,16 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// Refuses combinations that would be unsafe.
-    pub fn check(&self) -> anyhow::Result<()> {
-        if self.access.auth == Auth::Auto {
-            for (flag, address) in [
-                ("--listen", self.listen),
-                ("--management-listen", self.management_listen),
-            ] {
-                if !address.ip().is_loopback() {
-                    bail!(
-                        "{flag} {address} is reachable from other machines, where anybody could change your links: set SHORTENER_AUTH=off if that is what you want, or listen on 127.0.0.1"
-                    );
-                }
-            }
+    /// Who is let in. An address that other machines reach asks for keys, unless somebody says that it need not.
+    pub fn mode(&self) -> Mode {
+        let is_loopback = [self.listen, self.management_listen]
+            .iter()
+            .all(|address| address.ip().is_loopback());
+        match self.access.auth {
+            Auth::Off => Mode::Open,
+            Auth::Auto if is_loopback => Mode::ThisMachine,
+            Auth::Auto | Auth::Keys => Mode::Keys,
         }
-        Ok(())
     }
 }
 
@@ -391,7 +411,7 @@ impl Secret {
     }
 
     /// The value given, or the contents of the file given, without the line break at its end.
-    fn resolve(
+    pub(crate) fn resolve(
         name: &str,
         value: Option<&Self>,
         file: Option<&PathBuf>,

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{bulk::BadRow, database::failure, invalid::Invalid, rate_limit::Judged};
+use crate::{bulk::BadRow, database::failure, invalid::Invalid, keys::Scope, rate_limit::Judged};
 
 /// What is wrong with which field, as sentences.
 pub type FieldErrors = BTreeMap<&'static str, String>;
@@ -58,6 +58,12 @@ pub enum ApiError {
     #[error("{0}")]
     Forbidden(&'static str),
 
+    #[error("{0}")]
+    NoKey(NoKey),
+
+    #[error("this API key is not for that: it lacks the scope `{}`", .0.name())]
+    MissingScope(Scope),
+
     #[error("too many requests from this client; try again when Retry-After says")]
     TooManyRequests(Judged),
 
@@ -68,6 +74,19 @@ pub enum ApiError {
     /// Our fault. The cause is logged, never sent.
     #[error("something went wrong on our side; the request id helps us to find out what")]
     Internal(#[from] anyhow::Error),
+}
+
+/// Why a request counts as one without a key. Only who holds a key learns what is wrong with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoKey {
+    #[error("an API key is needed: send `Authorization: Bearer <key>`")]
+    Missing,
+    #[error("this API key is not known")]
+    Unknown,
+    #[error("this API key was revoked")]
+    Revoked,
+    #[error("this API key has expired")]
+    Expired,
 }
 
 fn values(errors: &FieldErrors) -> &'static str {
@@ -99,10 +118,25 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::MissingScope(_) => StatusCode::FORBIDDEN,
+            Self::NoKey(_) => StatusCode::UNAUTHORIZED,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// What a client is told of keys (RFC 6750, 3).
+    fn challenge(&self) -> Option<HeaderValue> {
+        let challenge = match self {
+            Self::NoKey(NoKey::Missing) => "Bearer realm=\"shortener\"".to_owned(),
+            Self::NoKey(_) => "Bearer realm=\"shortener\", error=\"invalid_token\"".to_owned(),
+            Self::MissingScope(scope) => format!(
+                "Bearer realm=\"shortener\", error=\"insufficient_scope\", scope=\"{}\"",
+                scope.name()
+            ),
+            _ => return None,
+        };
+        HeaderValue::try_from(challenge).ok()
     }
 
     fn log(&self) {
@@ -136,6 +170,7 @@ impl IntoResponse for ApiError {
         if let Self::TooManyRequests(judged) = &self {
             judged.describe(response.headers_mut());
         }
+        let challenge = self.challenge();
         let errors = match self {
             Self::Invalid(errors) => errors,
             Self::Conflict { field, reason } => FieldErrors::from([(field, reason)]),
@@ -148,6 +183,10 @@ impl IntoResponse for ApiError {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(challenge) = challenge {
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response.extensions_mut().insert(Problem {
             status,

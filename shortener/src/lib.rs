@@ -11,9 +11,15 @@ pub mod statistics;
 pub mod urls;
 pub mod users;
 
+// Who may use it.
+pub mod access;
+pub mod audit;
+pub mod keys;
+
 // What carries it.
 pub mod app;
 pub mod bulk;
+pub mod client;
 pub mod config;
 pub mod database;
 pub mod error;

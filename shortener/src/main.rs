@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::{CommandFactory as _, error::ErrorKind};
 use shortener::{
     app,
+    client::{self, Failure},
     config::{Cli, Command, Config, MigrateConfig},
     database::open,
-    healthcheck, settings, telemetry,
+    healthcheck, keys, router, settings, telemetry,
 };
 
 /// A redirect is a handful of small allocations, which this one makes faster than the system's.
@@ -24,7 +25,8 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("shortener: {error:#}");
-            ExitCode::FAILURE
+            let failure = error.downcast_ref::<Failure>();
+            failure.map_or(ExitCode::FAILURE, Failure::exit_code)
         }
     }
 }
@@ -35,8 +37,25 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Serve(config)) => serve(*config).await,
         Some(Command::Migrate(config)) => migrate(config).await,
         Some(Command::Healthcheck(config)) => healthcheck::run(config.management_listen).await,
+        Some(Command::Keys(command)) => keys::command::run(*command).await,
+        Some(Command::Urls(command)) => client::urls::run(*command).await,
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "shortener", &mut script);
+            client::print::write(&String::from_utf8_lossy(&script))
+        }
         Some(Command::Settings) => settings::print(),
+        Some(Command::Routes) => routes(),
     }
+}
+
+/// A line for each route: its method, its path, and the scope that it asks for.
+fn routes() -> anyhow::Result<()> {
+    for route in router::api().into_table() {
+        let scope = route.scope.map_or("public", keys::Scope::name);
+        client::print::line(&format!("{} {} {scope}", route.method, route.path))?;
+    }
+    Ok(())
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

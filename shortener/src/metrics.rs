@@ -9,8 +9,8 @@ use prometheus::{
 };
 
 use crate::{
-    clicks::metrics::ClickMetrics, links::metrics::LinkMetrics, rate_limit::RateLimitMetrics,
-    redis_client::RedisMetrics,
+    audit::log::AuditMetrics, clicks::metrics::ClickMetrics, links::metrics::LinkMetrics,
+    rate_limit::RateLimitMetrics, redis_client::RedisMetrics,
 };
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
@@ -132,6 +132,7 @@ pub struct Metrics {
     pub clicks: Arc<ClickMetrics>,
     pub links: Arc<LinkMetrics>,
     pub rate_limits: Arc<RateLimitMetrics>,
+    pub audit: Arc<AuditMetrics>,
     /// 1 once the service can serve.
     pub ready: IntGauge,
 }
@@ -152,6 +153,7 @@ impl Metrics {
         let clicks = ClickMetrics::register(&registry)?.into();
         let links = LinkMetrics::register(&registry)?.into();
         let rate_limits = RateLimitMetrics::register(&registry)?.into();
+        let audit = AuditMetrics::register(&registry)?.into();
         let ready = IntGauge::new("shortener_ready", "1 once this process can serve, else 0.")?;
         let ready = registered(&registry, ready)?;
         Ok(Self {
@@ -160,6 +162,7 @@ impl Metrics {
             clicks,
             links,
             rate_limits,
+            audit,
             ready,
         })
     }

@@ -2,27 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, Request, State},
-    middleware::{self, Next},
-    response::{IntoResponse as _, Response},
-    routing::{get, post},
-};
+use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware, routing::get};
 
 use crate::{
-    app::{AppState, Guard},
+    access::Routes,
+    app::AppState,
+    audit,
     error::ApiError,
     events, health, home,
-    http::{envelope, guard},
+    http::envelope,
+    keys::{self, Scope},
     rate_limit, redirect, statistics, urls, users,
 };
 
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const DELETE: Method = Method::DELETE;
+
 pub fn build(state: AppState) -> Router {
-    let api = api(&state).route_layer(middleware::from_fn_with_state(
-        state.clone(),
-        keep_to_this_machine,
-    ));
+    let api = api()
+        .into_router()
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&state.redirects.limits),
+            rate_limit::http::limit_api,
+        ));
     Router::new()
         // For people.
         .route("/", get(home::page))
@@ -32,7 +36,7 @@ pub fn build(state: AppState) -> Router {
         .merge(api.clone())
         .nest("/api/v1", api)
         // The product. Every other single-segment path is a short code.
-        .merge(redirects("/{short_code}"))
+        .route("/{short_code}", get(redirect::http::follow))
         .fallback(|| async { ApiError::UnknownPath })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         // Bodies are limited where they are read.
@@ -44,57 +48,38 @@ pub fn build(state: AppState) -> Router {
         .with_state(state)
 }
 
-fn api(state: &AppState) -> Router<AppState> {
-    Router::new()
-        .route("/users", get(users::http::list).post(users::http::create))
-        .route("/users/bulk", post(users::bulk::load))
-        .route(
-            "/users/{id}",
-            get(users::http::show)
-                .put(users::http::update)
-                .delete(users::http::delete),
-        )
-        .route("/urls", get(urls::http::list).post(urls::http::create))
-        .route("/urls/bulk", post(urls::bulk::load))
-        .route(
-            "/urls/{id}",
-            get(urls::http::show)
-                .put(urls::http::update)
-                .delete(urls::http::delete),
-        )
-        .route(
-            "/events",
-            get(events::http::list).post(events::http::create),
-        )
-        .route("/events/bulk", post(events::bulk::load))
-        .route("/urls/{id}/stats", get(statistics::http::of_url))
-        .route("/stats", get(statistics::http::of_all))
-        .route_layer(middleware::from_fn_with_state(
-            Arc::clone(&state.redirects.limits),
-            rate_limit::http::limit_api,
-        ))
-        // Public, like the other way to follow a URL: see `keep_to_this_machine`.
-        .merge(redirects("/urls/{id}/redirect"))
-        .route("/health", get(health::health))
-}
+/// The API: each route, and the scope that a key needs for it.
+pub fn api() -> Routes {
+    use Scope::{Read, Statistics, Write};
 
-fn redirects(path: &str) -> Router<AppState> {
-    Router::new().route(path, get(redirect::http::follow))
-}
-
-/// With `SHORTENER_AUTH=auto`, strangers may follow links, and nothing else.
-async fn keep_to_this_machine(
-    State(Guard { is_on }): State<Guard>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let path = request.uri().path();
-    let is_public = path.ends_with("/redirect") || path.ends_with("/health");
-    if is_on
-        && !is_public
-        && let Err(refused) = guard::check(request.version(), request.headers())
-    {
-        return refused.into_response();
-    }
-    next.run(request).await
+    Routes::default()
+        .scoped(GET, "/users", Read, users::http::list)
+        .admin(POST, "/users", users::http::create)
+        .admin(POST, "/users/bulk", users::bulk::load)
+        .scoped(GET, "/users/{id}", Read, users::http::show)
+        .scoped(PUT, "/users/{id}", Write, users::http::update)
+        .admin(DELETE, "/users/{id}", users::http::delete)
+        .scoped(GET, "/urls", Read, urls::http::list)
+        .scoped(POST, "/urls", Write, urls::http::create)
+        .admin(POST, "/urls/bulk", urls::bulk::load)
+        .scoped(GET, "/urls/{id}", Read, urls::http::show)
+        .scoped(PUT, "/urls/{id}", Write, urls::http::update)
+        .scoped(DELETE, "/urls/{id}", Write, urls::http::delete)
+        .scoped(GET, "/events", Read, events::http::list)
+        .scoped(POST, "/events", Write, events::http::create)
+        .admin(POST, "/events/bulk", events::bulk::load)
+        .scoped(
+            GET,
+            "/urls/{id}/stats",
+            Statistics,
+            statistics::http::of_url,
+        )
+        .scoped(GET, "/stats", Statistics, statistics::http::of_all)
+        .admin(GET, "/keys", keys::http::list)
+        .admin(POST, "/keys", keys::http::create)
+        .admin(DELETE, "/keys/{id}", keys::http::revoke)
+        .admin(GET, "/audit", audit::http::list)
+        // The other way to follow a URL.
+        .public(GET, "/urls/{id}/redirect", redirect::http::follow)
+        .public(GET, "/health", health::health)
 }

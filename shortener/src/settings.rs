@@ -15,6 +15,12 @@ const INTRODUCTION: &str = "\
 Each setting is a flag of `shortener serve` and an environment variable; the flag wins. `shortener --help` says the same.
 ";
 
+const OF_CLIENT: &str = "\
+## Of the client
+
+`shortener urls` asks a running service, wherever it is:
+";
+
 /// Prints the reference as Markdown.
 pub fn print() -> anyhow::Result<()> {
     std::io::stdout()
@@ -22,12 +28,44 @@ pub fn print() -> anyhow::Result<()> {
         .context("could not print the settings")
 }
 
-/// A table with a row per setting of the service, and which of them the other commands take.
+/// A table with a row per setting of the service, one for those that only other commands have, and which of them each
+/// command takes.
 fn reference(cli: &Command) -> String {
-    let mut text = format!(
-        "{INTRODUCTION}\n| Flag | Environment variable | Default | What it does |\n| --- | --- | --- | --- |\n"
+    let of_service: Vec<_> = cli.get_arguments().filter_map(Setting::of).collect();
+    let commands: Vec<_> = cli
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set() && command.get_name() != "serve")
+        .map(|command| (command.get_name(), taken_by(command)))
+        .filter(|(_, settings)| !settings.is_empty())
+        .collect();
+    let others = commands.iter().flat_map(|(_, settings)| settings);
+    let of_commands: Vec<_> = others
+        .filter(|setting| {
+            let is_same = |of_service: &Setting| of_service.variable == setting.variable;
+            !of_service.iter().any(is_same)
+        })
+        .cloned()
+        .collect();
+
+    let mut text = format!("{INTRODUCTION}\n{}", table(&of_service));
+    for (name, settings) in &commands {
+        let flags: Vec<_> = settings
+            .iter()
+            .map(|setting| format!("`--{}`", setting.flag))
+            .collect();
+        writeln!(text, "\n`shortener {name}` takes {}.", flags.join(", "))
+            .expect("writing to a string cannot fail");
+    }
+    write!(text, "\n{OF_CLIENT}\n{}", table(&of_commands))
+        .expect("writing to a string cannot fail");
+    text
+}
+
+fn table(settings: &[Setting]) -> String {
+    let mut text = String::from(
+        "| Flag | Environment variable | Default | What it does |\n| --- | --- | --- | --- |\n",
     );
-    for setting in cli.get_arguments().filter_map(Setting::of) {
+    for setting in settings {
         let Setting {
             flag,
             variable,
@@ -40,27 +78,25 @@ fn reference(cli: &Command) -> String {
         )
         .expect("writing to a string cannot fail");
     }
-    for command in cli
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set() && command.get_name() != "serve")
-    {
-        let flags: Vec<_> = command
-            .get_arguments()
-            .filter_map(Setting::of)
-            .map(|setting| format!("`--{}`", setting.flag))
-            .collect();
-        writeln!(
-            text,
-            "\n`shortener {}` takes {}.",
-            command.get_name(),
-            flags.join(", ")
-        )
-        .expect("writing to a string cannot fail");
-    }
     text
 }
 
+/// The settings that a command, or any command below it, takes.
+fn taken_by(command: &Command) -> Vec<Setting> {
+    let mut settings: Vec<_> = command.get_arguments().filter_map(Setting::of).collect();
+    for setting in command.get_subcommands().flat_map(taken_by) {
+        if !settings
+            .iter()
+            .any(|known| known.variable == setting.variable)
+        {
+            settings.push(setting);
+        }
+    }
+    settings
+}
+
 /// The cells of a row.
+#[derive(Clone)]
 struct Setting {
     flag: String,
     variable: String,
@@ -200,10 +236,23 @@ mod tests {
     }
 
     #[test]
+    fn what_only_the_client_takes_stands_by_itself() {
+        let reference = reference(&Cli::command());
+        let (of_service, of_client) = reference.split_once(OF_CLIENT).unwrap();
+        assert!(!of_service.contains("| `--service-url`"));
+        assert!(
+            of_client.contains("| `--service-url` | `SHORTENER_URL` | `http://127.0.0.1:8080` | ")
+        );
+        assert!(!of_client.contains("`DATABASE_URL`"));
+    }
+
+    #[test]
     fn other_commands_tell_which_settings_they_take() {
         let reference = reference(&Cli::command());
         assert!(reference.contains("\n`shortener healthcheck` takes `--management-listen`.\n"));
         assert!(reference.contains("\n`shortener migrate` takes `--data-dir`, "));
+        assert!(reference.contains("\n`shortener keys` takes `--data-dir`, "));
         assert!(!reference.contains("`shortener settings`"));
+        assert!(!reference.contains("`shortener completions`"));
     }
 }

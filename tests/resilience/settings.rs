@@ -51,17 +51,6 @@ async fn a_port_that_somebody_else_has() {
 }
 
 #[tokio::test]
-async fn an_open_address_without_auth() {
-    let database = sqlite().await;
-    for flag in ["--listen", "--management-listen"] {
-        let service = Service::builder(&database)
-            .env("SHORTENER_AUTH", "auto")
-            .arg(format!("{flag}=0.0.0.0:0"));
-        refuses(service, &[flag, "SHORTENER_AUTH=off"]).await;
-    }
-}
-
-#[tokio::test]
 async fn a_kind_of_database_that_nobody_knows() {
     let database = sqlite().await;
     let service = Service::builder(&database).env("DATABASE_URL", "mysql://localhost/shortener");

@@ -75,6 +75,11 @@ impl DatabaseUrl {
     }
 }
 
+/// A SQLite file has one process.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is in use by another shortener process: stop that one first, or use Postgres for several", .0.display())]
+pub struct SqliteInUse(pub PathBuf);
+
 /// Opens the database, waiting for one that is not up yet, and has its schema ready.
 pub async fn open(url: &DatabaseUrl, config: &DatabaseConfig) -> anyhow::Result<Db> {
     match url {
@@ -240,10 +245,7 @@ fn lock_sqlite(path: &Path) -> anyhow::Result<File> {
         .with_context(|| format!("could not open {}", lock_path.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => bail!(
-            "{} is in use by another shortener process: stop that one first, or use Postgres for several",
-            path.display()
-        ),
+        Err(TryLockError::WouldBlock) => Err(SqliteInUse(path.to_owned()).into()),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("could not lock {}", lock_path.display()))
         }

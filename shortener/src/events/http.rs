@@ -2,30 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{OriginalUri, State},
-    http::StatusCode,
-};
+use axum::extract::{OriginalUri, State};
 
 use super::{
     Details, Event, EventType, NewEvent,
     store::{self, EventFilter, Unknown},
 };
 use crate::{
+    access::Caller,
     clicks::Clicks,
     database::{Db, timestamp::Timestamp},
     error::ApiError,
     http::{
-        extract::{Json, JsonObject, Query},
+        extract::{Created, JsonObject, Query},
         fields::{digits, integer, text},
         paging::{Listing, Page},
     },
+    urls::http::must_own,
+    users::http::must_be_in_reach,
 };
 
 /// `GET /events`
 ///
 /// Shows every click that was answered before the request came, through whichever replica.
 pub async fn list(
+    caller: Caller,
     State(db): State<Db>,
     State(clicks): State<Arc<Clicks>>,
     OriginalUri(uri): OriginalUri,
@@ -38,7 +39,7 @@ pub async fn list(
         let page = Page::read(fields);
         let filter = EventFilter {
             url_id: url_id?,
-            user_id: user_id?,
+            user_id: caller.narrow(user_id?),
             event_type: event_type?.map(|event_type| event_type.as_str().to_owned()),
         };
         Ok((filter, page?))
@@ -56,9 +57,10 @@ pub async fn list(
 
 /// `POST /events`
 pub async fn create(
+    caller: Caller,
     State(db): State<Db>,
     JsonObject(body): JsonObject,
-) -> Result<(StatusCode, Json<Event>), ApiError> {
+) -> Result<Created<Event>, ApiError> {
     let new = body.read(|fields| {
         let url_id = fields.required("url_id", integer);
         let user_id = fields.required("user_id", integer);
@@ -71,8 +73,13 @@ pub async fn create(
             details: details?.unwrap_or_else(Details::empty),
         })
     })?;
+    must_own(&caller, &db, new.url_id).await?;
+    must_be_in_reach(&caller, new.user_id)?;
     match store::insert(&db, &new, Timestamp::now()).await? {
-        Ok(event) => Ok((StatusCode::CREATED, Json(event))),
+        Ok(event) => Ok(Created {
+            id: event.id,
+            body: event,
+        }),
         Err(Unknown::Url) => Err(ApiError::NotFound("URL")),
         Err(Unknown::User) => Err(ApiError::NotFound("user")),
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::{
     body::Body,
     extract::{FromRef, FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -33,6 +33,25 @@ impl<T: Serialize> IntoResponse for Json<T> {
         axum::Json(self.0).into_response()
     }
 }
+
+/// 201, with what was made.
+#[derive(Debug)]
+pub struct Created<T> {
+    pub id: i64,
+    pub body: T,
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Json(self.body)).into_response();
+        response.extensions_mut().insert(ObjectId(self.id));
+        response
+    }
+}
+
+/// What an answer is about, for the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectId(pub i64);
 
 /// The JSON object in a request's body, to be read field by field.
 #[derive(Debug)]

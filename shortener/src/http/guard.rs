@@ -17,7 +17,7 @@ const FORWARDING_HEADERS: [HeaderName; 5] = [
     header::VIA,
 ];
 
-const THROUGH_A_PROXY: &str = "the request came through a proxy, but the API answers only to this machine; set SHORTENER_AUTH=off to open it to whoever reaches the service";
+const THROUGH_A_PROXY: &str = "the request came through a proxy, but the API answers only to this machine; set SHORTENER_AUTH=keys to let in whoever has an API key";
 
 /// Refuses a request to the API that came from elsewhere.
 pub fn check(version: Version, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -35,7 +35,7 @@ pub fn check(version: Version, headers: &HeaderMap) -> Result<(), ApiError> {
     let host = headers.get(header::HOST);
     if host.is_none_or(|host| !host.to_str().is_ok_and(is_ours)) {
         return Err(ApiError::Forbidden(
-            "the Host header names another machine, but the API answers only to this one; set SHORTENER_AUTH=off to open it to whoever reaches the service",
+            "the Host header names another machine, but the API answers only to this one; set SHORTENER_AUTH=keys to let in whoever has an API key",
         ));
     }
     let origin_is_ours = |origin: &str| {

@@ -49,6 +49,14 @@ impl Page {
         })
     }
 
+    /// Every page of a list, for whoever wants all of it.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..).map(|number| Self {
+            number,
+            size: MAX_SIZE,
+        })
+    }
+
     /// How many rows come before this page.
     pub fn offset(self) -> i64 {
         (self.number - 1).saturating_mul(self.size)

@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod period;
+pub mod store;
 pub mod summary;
 
 pub use period::{Bucket, Period};

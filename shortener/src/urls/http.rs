@@ -16,6 +16,7 @@ use super::{
     store::{self, Updated, UrlFilter},
 };
 use crate::{
+    access::Caller,
     app::Hosts,
     config::LimitsConfig,
     database::{
@@ -25,12 +26,13 @@ use crate::{
     },
     error::ApiError,
     http::{
-        extract::{Id, Json, JsonObject, Query},
+        extract::{Created, Id, Json, JsonObject, Query},
         fields::{Fields, Reported, boolean, digits, flag, integer, positive, text, time},
         paging::{Listing, Page},
     },
     links::Links,
     shutdown::Tasks,
+    users::http::must_be_in_reach,
 };
 
 /// A generated code is taken once in 57 billion per URL there is: more collisions than this are no accident.
@@ -65,6 +67,7 @@ impl Judgement {
 
 /// `GET /urls`
 pub async fn list(
+    caller: Caller,
     State(db): State<Db>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
@@ -74,7 +77,7 @@ pub async fn list(
         let is_active = fields.optional("is_active", text(flag));
         let page = Page::read(fields);
         let filter = UrlFilter {
-            user_id: user_id?,
+            user_id: caller.narrow(user_id?),
             is_active: is_active?,
         };
         Ok((filter, page?))
@@ -91,12 +94,13 @@ pub async fn list(
 
 /// `POST /urls`
 pub async fn create(
+    caller: Caller,
     State(db): State<Db>,
     State(links): State<Arc<Links>>,
     State(judgement): State<Judgement>,
     headers: HeaderMap,
     JsonObject(body): JsonObject,
-) -> Result<(StatusCode, Json<ShortUrl>), ApiError> {
+) -> Result<Created<ShortUrl>, ApiError> {
     let (new, chosen) = body.read(|fields| {
         let user_id = fields.required("user_id", integer);
         let original_url = fields.required("original_url", judgement.original_url(&headers));
@@ -111,9 +115,13 @@ pub async fn create(
         };
         Ok((new, short_code?))
     })?;
+    must_be_in_reach(&caller, new.user_id)?;
     let url = insert(&db, &new, chosen).await?;
     links.created(&url.short_code);
-    Ok((StatusCode::CREATED, Json(url)))
+    Ok(Created {
+        id: url.id,
+        body: url,
+    })
 }
 
 /// Adds `new` under the code that was chosen, or under a generated one that is free.
@@ -142,13 +150,33 @@ async fn insert(db: &Db, new: &NewUrl, chosen: Option<ShortCode>) -> Result<Shor
 }
 
 /// `GET /urls/{id}`
-pub async fn show(State(db): State<Db>, Id(id): Id) -> Result<Json<ShortUrl>, ApiError> {
-    let url = store::find(&db, id).await?;
-    url.map(Json).ok_or(ApiError::NotFound("URL"))
+pub async fn show(
+    caller: Caller,
+    State(db): State<Db>,
+    Id(id): Id,
+) -> Result<Json<ShortUrl>, ApiError> {
+    must_exist(&caller, &db, id).await.map(Json)
+}
+
+/// The URL, if there is one and it is the caller's.
+pub async fn must_exist(caller: &Caller, db: &Db, id: i64) -> Result<ShortUrl, ApiError> {
+    let url = store::find(db, id).await?;
+    url.filter(|url| caller.reaches(url.user_id))
+        .ok_or(ApiError::NotFound("URL"))
+}
+
+/// Refuses a URL that is not the caller's. The owner of a URL never changes, so that this need not be asked in the
+/// transaction that goes on to change it.
+pub async fn must_own(caller: &Caller, db: &Db, id: i64) -> Result<(), ApiError> {
+    if caller.user().is_none() {
+        return Ok(());
+    }
+    must_exist(caller, db, id).await.map(drop)
 }
 
 /// `PUT /urls/{id}`
 pub async fn update(
+    caller: Caller,
     State(db): State<Db>,
     State(links): State<Arc<Links>>,
     State(judgement): State<Judgement>,
@@ -179,6 +207,7 @@ pub async fn update(
             options: options?,
         })
     })?;
+    must_own(&caller, &db, id).await?;
     let now = Timestamp::now();
     let updating = async move { store::update(&db, &links, id, &change, now).await };
     match tasks.carry_out(updating).await? {
@@ -190,11 +219,13 @@ pub async fn update(
 
 /// `DELETE /urls/{id}`
 pub async fn delete(
+    caller: Caller,
     State(db): State<Db>,
     State(links): State<Arc<Links>>,
     State(tasks): State<Tasks>,
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
+    must_own(&caller, &db, id).await?;
     let now = Timestamp::now();
     let deleting = async move { store::delete(&db, &links, id, now).await };
     if tasks.carry_out(deleting).await? {

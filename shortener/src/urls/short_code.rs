@@ -9,12 +9,13 @@ const GENERATED_LEN: usize = 6;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Paths that are, or may one day be, something else than a short URL. Sorted, lower case.
-const RESERVED: [&str; 47] = [
+const RESERVED: [&str; 48] = [
     "account",
     "admin",
     "api",
     "apple-touch-icon",
     "assets",
+    "audit",
     "auth",
     "bulk",
     "callback",

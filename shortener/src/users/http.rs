@@ -9,6 +9,7 @@ use axum::{
 
 use super::{Email, NewUser, User, UserChange, Username, store};
 use crate::{
+    access::Caller,
     database::{
         Db,
         failure::{Taken, taken},
@@ -16,7 +17,7 @@ use crate::{
     },
     error::ApiError,
     http::{
-        extract::{Id, Json, JsonObject, Query},
+        extract::{Created, Id, Json, JsonObject, Query},
         fields::text,
         paging::{Listing, Page},
     },
@@ -26,12 +27,14 @@ use crate::{
 
 /// `GET /users`
 pub async fn list(
+    caller: Caller,
     State(db): State<Db>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<User>, ApiError> {
     let page = query.read(Page::read)?;
-    let (rows, total) = tokio::try_join!(store::list(&db, page), store::count(&db))?;
+    let only = caller.user();
+    let (rows, total) = tokio::try_join!(store::list(&db, only, page), store::count(&db, only))?;
     Ok(Listing {
         rows,
         total,
@@ -44,7 +47,7 @@ pub async fn list(
 pub async fn create(
     State(db): State<Db>,
     JsonObject(body): JsonObject,
-) -> Result<(StatusCode, Json<User>), ApiError> {
+) -> Result<Created<User>, ApiError> {
     let new = body.read(|fields| {
         let username = fields.required("username", text(Username::parse));
         let email = fields.required("email", text(Email::parse));
@@ -56,21 +59,31 @@ pub async fn create(
     let user = store::insert(&db, &new, Timestamp::now())
         .await
         .map_err(conflict)?;
-    Ok((StatusCode::CREATED, Json(user)))
+    Ok(Created {
+        id: user.id,
+        body: user,
+    })
 }
 
 /// `GET /users/{id}`
-pub async fn show(State(db): State<Db>, Id(id): Id) -> Result<Json<User>, ApiError> {
+pub async fn show(
+    caller: Caller,
+    State(db): State<Db>,
+    Id(id): Id,
+) -> Result<Json<User>, ApiError> {
+    must_be_in_reach(&caller, id)?;
     let user = store::find(&db, id).await?;
     user.map(Json).ok_or(ApiError::NotFound("user"))
 }
 
 /// `PUT /users/{id}`
 pub async fn update(
+    caller: Caller,
     State(db): State<Db>,
     Id(id): Id,
     JsonObject(body): JsonObject,
 ) -> Result<Json<User>, ApiError> {
+    must_be_in_reach(&caller, id)?;
     let change = body.read(|fields| {
         fields.require_any(&["username", "email"]);
         let username = fields.given("username", text(Username::parse));
@@ -97,6 +110,15 @@ pub async fn delete(
     let deleting = async move { store::delete(&db, &links, id, now).await };
     if tasks.carry_out(deleting).await? {
         Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("user"))
+    }
+}
+
+/// To a user's key, there are no other users.
+pub fn must_be_in_reach(caller: &Caller, id: i64) -> Result<(), ApiError> {
+    if caller.reaches(id) {
+        Ok(())
     } else {
         Err(ApiError::NotFound("user"))
     }

@@ -36,28 +36,32 @@ pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<User>> {
     })
 }
 
-pub async fn list(db: &Db, page: Page) -> sqlx::Result<Vec<User>> {
+/// All users, or `only` that one.
+pub async fn list(db: &Db, only: Option<i64>, page: Page) -> sqlx::Result<Vec<User>> {
     either!(db.reader(), pool => {
-        sqlx::query_as(
-            "select id, username, email, created_at from app_user where deleted_at is null
-             order by id limit $1 offset $2",
-        )
-        .bind(page.size)
-        .bind(page.offset())
-        .fetch_all(pool)
-        .await
+        let mut query = sqlx::QueryBuilder::new(
+            "select id, username, email, created_at from app_user where deleted_at is null",
+        );
+        if let Some(id) = only {
+            query.push(" and id = ").push_bind(id);
+        }
+        query.push(" order by id limit ").push_bind(page.size);
+        query.push(" offset ").push_bind(page.offset());
+        query.build_query_as().fetch_all(pool).await
     })
 }
 
 /// The number of users, or more than [`MAX_TOTAL`].
-pub async fn count(db: &Db) -> sqlx::Result<i64> {
+pub async fn count(db: &Db, only: Option<i64>) -> sqlx::Result<i64> {
     either!(db.reader(), pool => {
-        sqlx::query_scalar(
-            "select count(*) from (select 1 from app_user where deleted_at is null limit $1) as counted",
-        )
-        .bind(MAX_TOTAL + 1)
-        .fetch_one(pool)
-        .await
+        let mut query = sqlx::QueryBuilder::new(
+            "select count(*) from (select 1 from app_user where deleted_at is null",
+        );
+        if let Some(id) = only {
+            query.push(" and id = ").push_bind(id);
+        }
+        query.push(" limit ").push_bind(MAX_TOTAL + 1).push(") as counted");
+        query.build_query_scalar().fetch_one(pool).await
     })
 }
 
