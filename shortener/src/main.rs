@@ -51,8 +51,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
 /// A line for each route: its method, its path, and the scope that it asks for.
 fn routes() -> anyhow::Result<()> {
-    let pages = router::pages().into_table();
-    for route in pages.into_iter().chain(router::api().into_table()) {
+    for route in router::table() {
         let scope = route.scope.map_or("public", keys::Scope::name);
         client::print::line(&format!("{} {} {scope}", route.method, route.path))?;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware};
 
 use crate::{
-    access::Routes,
+    access::{Route, Routes},
     app::AppState,
     audit,
     error::ApiError,
@@ -26,7 +26,8 @@ pub fn build(state: AppState) -> Router {
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state.redirects.limits),
             rate_limit::http::limit_api,
-        ));
+        ))
+        .merge(open_api().into_router());
     pages()
         .into_router()
         // Where the contract has it, and where our own documents have it.
@@ -50,6 +51,12 @@ pub fn pages() -> Routes {
         .public(GET, "/assets/home.css", home::style)
         .public(GET, "/assets/home.js", home::script)
         .public(GET, "/{short_code}", redirect::http::follow)
+}
+
+/// Every route there is.
+pub fn table() -> Vec<Route> {
+    let routes = [pages(), api(), open_api()];
+    routes.into_iter().flat_map(Routes::into_table).collect()
 }
 
 /// The API: each route, and the scope that a key needs for it.
@@ -83,6 +90,11 @@ pub fn api() -> Routes {
         .admin(POST, "/keys", keys::http::create)
         .admin(DELETE, "/keys/{id}", keys::http::revoke)
         .admin(GET, "/audit", audit::http::list)
+}
+
+/// What the API has for everybody.
+pub fn open_api() -> Routes {
+    Routes::default()
         // The other way to follow a URL.
         .public(GET, "/urls/{id}/redirect", redirect::http::follow)
         .public(GET, "/health", health::health)

@@ -54,8 +54,8 @@ on_each_database! {
             _ => "select encode(hash, 'hex') from api_key",
         }).await;
         let secret = keyed.database.texts(match keyed.database.backend() {
-            harness::database::Backend::Sqlite => "select lower(hex(key_secret)) from installation",
-            _ => "select encode(key_secret, 'hex') from installation",
+            harness::database::Backend::Sqlite => "select lower(hex(secret)) from api_key_secret",
+            _ => "select encode(secret, 'hex') from api_key_secret",
         }).await;
         let exit = keyed.service.terminate().await;
         assert_eq!(exit.code, Some(0));

@@ -12,6 +12,7 @@ pub mod binary;
 pub mod daemon;
 pub mod eventually;
 pub mod front_door;
+mod keys;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;

@@ -8,6 +8,7 @@ use std::{
 
 use reqwest::{
     Client, Method, RequestBuilder,
+    header::{AUTHORIZATION, HeaderValue},
     multipart::{Form, Part},
     redirect::Policy,
 };
@@ -24,6 +25,7 @@ use crate::{
     database::{Backend, Database},
     eventually,
     front_door::FrontDoor,
+    keys,
     process::{Exit, Process, StartFailure},
     redis::Redis,
 };
@@ -155,7 +157,7 @@ impl Service {
             .await
             .expect("the service accepts connections");
         // A service may refuse, and close, before it has read everything; its answer counts.
-        _ = stream.write_all(bytes).await;
+        _ = stream.write_all(&keys::added(bytes)).await;
 
         let mut answer = Vec::new();
         _ = timeout(RAW, stream.read_to_end(&mut answer)).await;
@@ -232,7 +234,12 @@ pub async fn try_send(request: RequestBuilder) -> Result<Answer, reqwest::Error>
 
 /// A client that takes redirects as answers and knows no proxy.
 pub fn client() -> Client {
+    let key = keys::sent().map(|key| {
+        let value = HeaderValue::from_str(&format!("Bearer {key}")).expect("a header");
+        (AUTHORIZATION, value)
+    });
     Client::builder()
+        .default_headers(key.into_iter().collect())
         .redirect(Policy::none())
         .no_proxy()
         .timeout(REQUEST)

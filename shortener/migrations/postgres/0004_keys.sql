@@ -1,10 +1,10 @@
 -- Who may use the API: keys, and the log of what was done with them.
 
--- What this installation was given once, at its first start. One row.
-create table installation (
-    id smallint not null constraint installation_pkey primary key constraint installation_one check (id = 1),
-    -- What the hashes of API keys are keyed with. Without it, nobody can tell from a hash which key it is of.
-    key_secret bytea not null
+-- What the hashes of API keys are keyed with, drawn at the first start. Without it, nobody can tell from a hash which key it
+-- is of. One row.
+create table api_key_secret (
+    id smallint not null constraint api_key_secret_pkey primary key constraint api_key_secret_one check (id = 1),
+    secret bytea not null
 );
 
 create table api_key (

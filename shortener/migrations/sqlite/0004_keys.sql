@@ -1,8 +1,8 @@
 -- The twin of migrations/postgres/0004_keys.sql, which says what each table and column is for.
 
-create table installation (
+create table api_key_secret (
     id integer primary key check (id = 1),
-    key_secret blob not null
+    secret blob not null
 );
 
 create table api_key (

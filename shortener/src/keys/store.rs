@@ -26,13 +26,13 @@ pub struct Known {
 pub async fn share_secret(db: &Db, proposed: [u8; 32]) -> sqlx::Result<Vec<u8>> {
     let mut tx = db.begin().await?;
     either!(tx.conn(), conn => {
-        sqlx::query("insert into installation (id, key_secret) values (1, $1) on conflict (id) do nothing")
+        sqlx::query("insert into api_key_secret (id, secret) values (1, $1) on conflict (id) do nothing")
             .bind(proposed.as_slice())
             .execute(conn)
             .await?;
     });
     let secret = either!(tx.conn(), conn => {
-        sqlx::query_scalar("select key_secret from installation").fetch_one(conn).await?
+        sqlx::query_scalar("select secret from api_key_secret").fetch_one(conn).await?
     });
     tx.commit().await?;
     Ok(secret)
