@@ -83,6 +83,24 @@ on_each_database! {
         check(&at.run(&["show", &id]).await, 3, &["no such URL"]);
     }
 
+    async fn the_options_of_a_link_are_set_and_taken_back(at: Terminal) {
+        let made = at.json(&[
+            "create", "https://example.com/", "--status=307", "--forward-query=true",
+            "--starts-at=2026-01-01T00:00:00Z", "--expires-at=2100-01-01T00:00:00Z", "--max-clicks=3",
+        ]).await;
+        assert_eq!(made["status"], 307);
+        assert_eq!(made["forward_query"], true);
+        assert_eq!(made["starts_at"], "2026-01-01T00:00:00Z");
+        assert_eq!(made["expires_at"], "2100-01-01T00:00:00Z");
+        assert_eq!(made["max_clicks"], 3);
+        let id = made["id"].to_string();
+        let edited = at.json(&["edit", &id, "--expires-at=", "--max-clicks="]).await;
+        assert!(edited["expires_at"].is_null() && edited["max_clicks"].is_null(), "{edited}");
+        assert_eq!(edited["status"], 307);
+        check(&at.run(&["edit", &id, "--max-clicks=many"]).await, 2, &["--max-clicks"]);
+        check(&at.run(&["edit", &id, "--status=200"]).await, 5, &["status"]);
+    }
+
     async fn failures_are_told_apart_by_exit_code(at: Terminal) {
         check(&at.run(&["show", "999999"]).await, 3, &["no such URL"]);
         check(&at.run(&["create", "nonsense"]).await, 5, &["original_url"]);

@@ -14,6 +14,7 @@ mod first;
 mod keys;
 mod replicas;
 mod secrets;
+mod terminal;
 
 // What was done, and by what means.
 mod audit;

@@ -70,7 +70,34 @@ pub struct CreateUrl {
     pub title: Option<String>,
 
     #[command(flatten)]
+    pub options: LinkOptions,
+
+    #[command(flatten)]
     pub connection: ConnectionArguments,
+}
+
+/// How a link is followed. An empty text takes a time or a limit away.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LinkOptions {
+    /// 301, 302, 307 or 308.
+    #[arg(long)]
+    pub status: Option<u16>,
+
+    /// Whether the visitor's query is passed on.
+    #[arg(long)]
+    pub forward_query: Option<bool>,
+
+    /// When it begins to lead anywhere, such as 2030-01-31T12:00:00Z; '' for at once.
+    #[arg(long)]
+    pub starts_at: Option<String>,
+
+    /// When it ceases to; '' for never.
+    #[arg(long)]
+    pub expires_at: Option<String>,
+
+    /// How many visitors may follow it; '' for any number.
+    #[arg(long)]
+    pub max_clicks: Option<String>,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -120,6 +147,9 @@ pub struct EditUrl {
     /// Whether it leads anywhere.
     #[arg(long)]
     pub active: Option<bool>,
+
+    #[command(flatten)]
+    pub options: LinkOptions,
 
     #[command(flatten)]
     pub connection: ConnectionArguments,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Failure,
-    arguments::{CreateUrl, EditUrl, ListUrls, UrlStats, UrlsCommand},
+    arguments::{CreateUrl, EditUrl, LinkOptions, ListUrls, UrlStats, UrlsCommand},
     connection::Connection,
     print::{self, Table},
     statistics,
@@ -50,14 +50,16 @@ async fn create(connection: &Connection, arguments: CreateUrl) -> Result<Value, 
         Some(user) => user,
         None => only_user(connection).await?,
     };
-    let mut body = json!({"user_id": user_id, "original_url": arguments.original_url});
+    let mut body = options(arguments.options)?;
+    body.insert("user_id".to_owned(), user_id.into());
+    body.insert("original_url".to_owned(), arguments.original_url.into());
     if let Some(code) = arguments.code {
-        body["short_code"] = code.into();
+        body.insert("short_code".to_owned(), code.into());
     }
     if let Some(title) = arguments.title {
-        body["title"] = title.into();
+        body.insert("title".to_owned(), title.into());
     }
-    let answer = connection.send(Method::POST, "/urls", &[], Some(body));
+    let answer = connection.send(Method::POST, "/urls", &[], Some(body.into()));
     Ok(answer.await?.body)
 }
 
@@ -77,7 +79,7 @@ async fn only_user(connection: &Connection) -> Result<i64, Failure> {
 }
 
 async fn edit(connection: &Connection, arguments: EditUrl) -> Result<Value, Failure> {
-    let mut change = Map::new();
+    let mut change = options(arguments.options)?;
     if let Some(original_url) = arguments.original_url {
         change.insert("original_url".to_owned(), original_url.into());
     }
@@ -90,12 +92,40 @@ async fn edit(connection: &Connection, arguments: EditUrl) -> Result<Value, Fail
     }
     if change.is_empty() {
         return Err(Failure::Command(
-            "nothing to change: give --original-url, --title or --active".to_owned(),
+            "nothing to change: give --title, --original-url or another of the options".to_owned(),
         ));
     }
     let path = format!("/urls/{}", arguments.id);
     let answer = connection.send(Method::PUT, &path, &[], Some(change.into()));
     Ok(answer.await?.body)
+}
+
+/// The members of a body that these options are.
+fn options(options: LinkOptions) -> Result<Map<String, Value>, Failure> {
+    let or_null = |text: String| (!text.is_empty()).then_some(text);
+    let number = |text: String| match or_null(text) {
+        None => Ok(Value::Null),
+        Some(text) => text.parse::<i64>().map(Value::from).map_err(|_| {
+            Failure::Command("--max-clicks must be a number, or '' for no limit".to_owned())
+        }),
+    };
+    let given = [
+        ("status", options.status.map(Value::from)),
+        ("forward_query", options.forward_query.map(Value::from)),
+        (
+            "starts_at",
+            options.starts_at.map(|time| or_null(time).into()),
+        ),
+        (
+            "expires_at",
+            options.expires_at.map(|time| or_null(time).into()),
+        ),
+        ("max_clicks", options.max_clicks.map(number).transpose()?),
+    ];
+    let given = given.into_iter();
+    Ok(given
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect())
 }
 
 async fn list(connection: &Connection, arguments: ListUrls, as_json: bool) -> anyhow::Result<()> {
