@@ -175,6 +175,10 @@ pub async fn must_own(caller: &Caller, db: &Db, id: i64) -> Result<(), ApiError>
 }
 
 /// `PUT /urls/{id}`
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a thing that the handler asks for by its type"
+)]
 pub async fn update(
     caller: Caller,
     State(db): State<Db>,
