@@ -79,7 +79,7 @@ deps: ## Check dependencies: licences, sources, bans, advisories (ADVISORIES=req
 
 .PHONY: bench
 bench: ## Measure what the service promises and write docs/benchmarks.md; BENCH_ROUNDS=3 is quicker, BENCH_ONLY=name one alone
-	@scripts/needs rust postgres-15
+	@scripts/needs rust postgres-15 nginx wrk redis
 	cargo build --release --locked --bin shortener --bin shortener-bench
 	@scripts/bench
 

@@ -146,7 +146,7 @@ async fn load(service: &Service, file: String) -> anyhow::Result<(f64, Duration)
 }
 
 /// MB, as `/proc/<pid>/status` says.
-fn memory(process: u32, field: &str) -> anyhow::Result<f64> {
+pub(super) fn memory(process: u32, field: &str) -> anyhow::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with(field));
     let kilobytes = line

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::Context as _;
 use harness::postgres::Cluster;
 
-use super::recording::store;
+use super::{meter, recording::store};
 
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -67,6 +67,13 @@ pub(super) async fn postgres(cluster: &Cluster) -> anyhow::Result<String> {
         facts.push(format!("{setting} = {value}"));
     }
     Ok(facts.join(", "))
+}
+
+/// The process that the processes of a cluster are children of.
+pub(super) async fn postmaster(cluster: &Cluster) -> anyhow::Result<u32> {
+    let mut connection = cluster.connect("postgres").await;
+    let backend = store::backend(&mut connection).await?;
+    meter::parent(u32::try_from(backend)?)
 }
 
 fn read(path: impl AsRef<Path>) -> anyhow::Result<String> {

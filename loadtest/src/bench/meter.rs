@@ -81,25 +81,49 @@ pub(super) fn of_this_process() -> Duration {
     Duration::new(seconds, nanos)
 }
 
+/// Of the programs that this process has started and waited for.
+pub(super) fn of_the_ended() -> anyhow::Result<Duration> {
+    let fields = stat(std::process::id()).context("this process has no status")?;
+    Ok(ticks(fields[13] + fields[14]))
+}
+
+/// Of the kernel's own threads, which write for others.
+pub(super) fn of_the_kernel() -> anyhow::Result<Duration> {
+    const KTHREADD: u32 = 2;
+
+    // A container does not see them.
+    let is_seen = fs::read_to_string("/proc/2/comm").is_ok_and(|name| name.trim() == "kthreadd");
+    if is_seen {
+        of_family(KTHREADD)
+    } else {
+        Ok(Duration::ZERO)
+    }
+}
+
 /// Of a process, its children, and those of its children that have ended.
-fn of_family(parent: u32) -> anyhow::Result<Duration> {
+pub(super) fn of_family(parent: u32) -> anyhow::Result<Duration> {
     let mut total = 0;
+    // One that has just ended is none of ours to count: its parent does.
+    for process in children(parent)? {
+        total += stat(process).map_or(0, |fields| fields[11] + fields[12]);
+    }
+    total += stat(parent).map_or(0, |fields| fields[11..15].iter().sum());
+    Ok(ticks(total))
+}
+
+/// The processes whose parent this is.
+pub(super) fn children(parent: u32) -> anyhow::Result<Vec<u32>> {
+    let mut children = Vec::new();
     for entry in fs::read_dir("/proc").context("could not list processes")? {
         let name = entry?.file_name();
         let Some(process) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        // One that has just ended is none of ours to count: its parent does.
-        let Some(fields) = stat(process) else {
-            continue;
-        };
-        if process == parent {
-            total += fields[11..15].iter().sum::<u64>();
-        } else if fields[1] == u64::from(parent) {
-            total += fields[11] + fields[12];
+        if stat(process).is_some_and(|fields| fields[1] == u64::from(parent)) {
+            children.push(process);
         }
     }
-    Ok(ticks(total))
+    Ok(children)
 }
 
 /// User and system time of another process so far.
@@ -127,14 +151,22 @@ fn stat(process: u32) -> Option<Vec<u64>> {
 }
 
 /// Everything that was not idle, nor waiting for a disk.
-fn of_machine() -> anyhow::Result<Duration> {
+pub(super) fn of_machine() -> anyhow::Result<Duration> {
+    busy("cpu")
+}
+
+/// The same of one core.
+pub(super) fn of_core(number: usize) -> anyhow::Result<Duration> {
+    busy(&format!("cpu{number}"))
+}
+
+fn busy(whose: &str) -> anyhow::Result<Duration> {
     let text = fs::read_to_string("/proc/stat").context("could not read /proc/stat")?;
-    let line = text.lines().next().context("/proc/stat is empty")?;
-    let fields: Vec<u64> = line
-        .split_whitespace()
-        .skip(1)
-        .map_while(|field| field.parse().ok())
-        .collect();
+    let mut lines = text.lines().map(str::split_whitespace);
+    let fields = lines
+        .find_map(|mut line| (line.next() == Some(whose)).then_some(line))
+        .with_context(|| format!("/proc/stat has no line {whose}"))?;
+    let fields: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
     // user, nice, system, idle, iowait, irq, softirq
     let busy = [0, 1, 2, 5, 6]
         .iter()

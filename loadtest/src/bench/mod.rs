@@ -2,25 +2,45 @@
 
 // What is measured.
 mod append;
+
 mod footprint;
+mod inserts;
+mod memory;
+mod misses;
+mod peer;
 mod recording;
+mod redirects;
+mod scale;
 mod statistics;
 
 // What with.
+mod bout;
+mod client;
+mod companion;
+mod cores;
+mod failures;
+mod links;
 mod machine;
 mod meter;
+mod nginx;
+mod ours;
 mod report;
 mod spread;
 mod traffic;
+mod window;
+mod wrk;
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use harness::{
-    database::Backend,
+    database::{Backend, Database},
     postgres::{Cluster, Durability},
+    service::Service,
 };
+use sqlx::PgConnection;
 
+use cores::Cores;
 use machine::Machine;
 use report::{Report, Section};
 
@@ -48,6 +68,50 @@ pub(crate) struct Plan {
     #[arg(long, env = "BENCH_CSV_MB", default_value_t = 200)]
     pub(crate) csv_mb: u32,
 
+    /// Seconds that a server is under load each time.
+    #[arg(long, env = "BENCH_SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: u32,
+
+    /// How often a redirect's measurement is made at most while others are busy on this machine.
+    #[arg(long, env = "BENCH_TRIES", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tries: u32,
+
+    /// Links that redirects go to.
+    #[arg(long, env = "BENCH_URLS", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    pub(crate) urls: u32,
+
+    /// Links that are asked for once each, per round.
+    #[arg(long, env = "BENCH_MISSES", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..))]
+    pub(crate) misses: u32,
+
+    /// Rows of the file of URLs that is loaded against `copy`.
+    #[arg(long, env = "BENCH_BULK_URLS", default_value_t = 500_000)]
+    pub(crate) bulk_urls: u32,
+
+    /// Links that are cached when memory is looked at.
+    #[arg(long, env = "BENCH_CACHED_URLS", default_value_t = 1_000_000)]
+    pub(crate) cached_urls: u32,
+
+    /// Links in the larger of the two databases that redirects and lists are asked of; the smaller one has 10,000.
+    #[arg(long, env = "BENCH_LARGE_URLS", default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(10_000..))]
+    pub(crate) large_urls: u32,
+
+    /// Folder that holds `pgbench`.
+    #[arg(
+        long,
+        env = "POSTGRES_15_BIN",
+        default_value = "/usr/lib/postgresql/15/bin"
+    )]
+    pub(crate) postgres_bin: PathBuf,
+
+    /// Program `redis-server`; without it, nothing is measured with Redis.
+    #[arg(long, env = "REDIS_BIN")]
+    pub(crate) redis_bin: Option<PathBuf>,
+
+    /// Program `chhoto-url`, built from its source; without it, that shortener is left out.
+    #[arg(long, env = "CHHOTO_URL_BIN")]
+    pub(crate) chhoto_url_bin: Option<PathBuf>,
+
     /// Measure these alone, and write no file.
     #[arg(long, env = "BENCH_ONLY", value_delimiter = ',', value_enum)]
     pub(crate) only: Vec<Benchmark>,
@@ -61,34 +125,108 @@ pub(crate) struct Plan {
 pub(crate) enum Benchmark {
     Append,
     Recording,
+    Redirects,
+    Misses,
+    Creates,
+    Bulk,
     Statistics,
+    Scale,
+    Memory,
     Footprint,
+    Peer,
 }
 
-impl Plan {
-    fn wants(&self, benchmark: Benchmark) -> bool {
-        self.only.is_empty() || self.only.contains(&benchmark)
+/// In the order of the report.
+const ALL: [Benchmark; 11] = [
+    Benchmark::Redirects,
+    Benchmark::Misses,
+    Benchmark::Peer,
+    Benchmark::Creates,
+    Benchmark::Bulk,
+    Benchmark::Append,
+    Benchmark::Recording,
+    Benchmark::Statistics,
+    Benchmark::Scale,
+    Benchmark::Memory,
+    Benchmark::Footprint,
+];
+
+/// What benchmarks run on.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    cluster: Arc<Cluster>,
+    postmaster: u32,
+    cores: Cores,
+}
+
+impl Stage {
+    async fn set() -> anyhow::Result<Self> {
+        let cluster = Arc::new(Cluster::start(Backend::Postgres15, Durability::On).await);
+        Ok(Self {
+            postmaster: machine::postmaster(&cluster).await?,
+            cores: Cores::pick()?,
+            cluster,
+        })
+    }
+
+    /// A database that has the schema and nothing else.
+    async fn migrated_database(&self) -> anyhow::Result<Database> {
+        let database = Database::in_cluster(&self.cluster).await;
+        let exit = Service::builder(&database).arg("migrate").run().await;
+        ensure!(exit.code == Some(0), "{}", exit.output);
+        Ok(database)
+    }
+
+    async fn connect(&self, database: &Database) -> PgConnection {
+        self.cluster.connect(&name(database)).await
+    }
+}
+
+/// What a database is called in its cluster.
+fn name(database: &Database) -> String {
+    let url = database.url();
+    url.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+impl Benchmark {
+    async fn measure(self, plan: &Plan, stage: &Stage) -> anyhow::Result<Section> {
+        match self {
+            Self::Append => append::measure(plan),
+            Self::Recording => recording::measure(plan, &stage.cluster).await,
+            Self::Redirects => redirects::measure(plan, stage).await,
+            Self::Misses => misses::measure(plan, stage).await,
+            Self::Creates => inserts::creates::measure(plan, stage).await,
+            Self::Bulk => inserts::bulk::measure(plan, stage).await,
+            Self::Statistics => statistics::measure(plan, &stage.cluster).await,
+            Self::Scale => scale::measure(plan, stage).await,
+            Self::Memory => memory::measure(plan, stage).await,
+            Self::Footprint => footprint::measure(plan, &stage.cluster).await,
+            Self::Peer => peer::measure(plan, stage).await,
+        }
     }
 }
 
 pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let mut report = Report::new(Machine::look()?);
-    if plan.wants(Benchmark::Append) {
-        report.add(append::measure(&plan)?);
+    let stage = Stage::set().await?;
+    report.postgres = Some(machine::postgres(&stage.cluster).await?);
+    let mut failed = Vec::new();
+    for benchmark in ALL {
+        if plan.only.is_empty() || plan.only.contains(&benchmark) {
+            let section = benchmark.measure(&plan, &stage).await;
+            // Some put Postgres on a core of their choice.
+            stage.cores.let_go(stage.postmaster)?;
+            match section {
+                Ok(section) => report.add(section),
+                // The others have taken their time, or will.
+                Err(error) => {
+                    println!("\n{benchmark:?} could not be measured: {error:#}");
+                    failed.push(benchmark);
+                }
+            }
+        }
     }
-    if plan.only != [Benchmark::Append] {
-        let cluster = Arc::new(Cluster::start(Backend::Postgres15, Durability::On).await);
-        report.postgres = Some(machine::postgres(&cluster).await?);
-        if plan.wants(Benchmark::Recording) {
-            report.add(recording::measure(&plan, &cluster).await?);
-        }
-        if plan.wants(Benchmark::Statistics) {
-            report.add(statistics::measure(&plan, &cluster).await?);
-        }
-        if plan.wants(Benchmark::Footprint) {
-            report.add(footprint::measure(&plan, &cluster).await?);
-        }
-    }
+    ensure!(failed.is_empty(), "could not be measured: {failed:?}");
     if plan.only.is_empty() {
         let text = report.text(&plan)?;
         std::fs::write(&plan.report, text)

@@ -14,7 +14,7 @@ pub(in crate::bench) async fn setting(
 }
 
 /// The process that serves a connection.
-pub(super) async fn backend(connection: &mut PgConnection) -> sqlx::Result<i32> {
+pub(in crate::bench) async fn backend(connection: &mut PgConnection) -> sqlx::Result<i32> {
     sqlx::query_scalar("select pg_backend_pid()")
         .fetch_one(connection)
         .await
