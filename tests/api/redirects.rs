@@ -341,3 +341,32 @@ on_each_database! {
         }
     }
 }
+
+on_each_database! {
+    async fn redirects_and_everything_else_share_a_connection(service: Service) {
+        let user = service.create_user().await;
+        let url = service.create_url(user, "https://example.com/here").await;
+        let code = url["short_code"].as_str().expect("a code");
+        // The first look-up leaves the link in memory.
+        assert_eq!(service.get(&format!("/{code}")).await.status, 302);
+        let line = |method: &str, path: &str| format!("{method} {path} HTTP/1.1\r\nHost: a\r\n");
+        let together = [
+            line("GET", &format!("/{code}")) + "\r\n",
+            line("HEAD", &format!("/{code}?a=b")) + "X-Request-Id: mine\r\n\r\n",
+            line("GET", "/health") + "\r\n",
+            line("GET", "/nothing-here") + "\r\n",
+            line("GET", &format!("/{code}")) + "Connection: close\r\n\r\n",
+        ];
+        let answers = service.raw(together.concat().as_bytes()).await;
+        let answers = String::from_utf8(answers).expect("text");
+        let statuses: Vec<_> = answers
+            .split("HTTP/1.1 ")
+            .skip(1)
+            .map(|answer| &answer[..3])
+            .collect();
+        assert_eq!(statuses, ["302", "302", "200", "404", "302"], "{answers}");
+        let second = answers.split("HTTP/1.1 ").nth(2).expect("it was counted");
+        assert!(second.contains("\r\nx-request-id: mine\r\n"), "{second}");
+        assert_eq!(clicks(&service, &url).await.len(), 3);
+    }
+}

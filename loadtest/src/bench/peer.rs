@@ -11,7 +11,7 @@ use super::{
     companion::{self, Companion},
     links::{self, Links},
     nginx,
-    redirects::{Contestant, Form, VISITS, against, disturbed, middle},
+    redirects::{Contestant, Form, Taken, VISITS, against, disturbed, middle},
     spread::Spread,
     traffic::Traffic,
     wrk::RequestFile,
@@ -34,15 +34,7 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
         .filter(|program| program.is_file())
     else {
         println!("\npeer: left out, since CHHOTO_URL_BIN names no program");
-        return Ok(Section {
-            title: TITLE,
-            about: "chhoto-url (MIT, Rust, SQLite) was left out: `CHHOTO_URL_BIN` names no program. To take part, it is built from its\n\
-                public source by `cargo build --release`."
-                .to_owned(),
-            header: Vec::new(),
-            rows: Vec::new(),
-            verdict: String::new(),
-        });
+        return Ok(left_out());
     };
     let links = Links {
         count: LINKS.min(plan.urls),
@@ -80,14 +72,30 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
         round.push(rules.fight_other("nginx", &nginx, core, &all).await?);
         nginxes.push(round);
     }
+    Ok(section(links, &nginxes, &ours, &peers))
+}
+
+fn left_out() -> Section {
+    Section {
+        title: TITLE,
+        about: "chhoto-url (MIT, Rust, SQLite) was left out: `CHHOTO_URL_BIN` names no program. To take part, it is built from its\n\
+            public source by `cargo build --release`."
+            .to_owned(),
+        header: Vec::new(),
+        rows: Vec::new(),
+        verdict: String::new(),
+    }
+}
+
+fn section(links: Links, nginxes: &[Vec<Bout>], ours: &[Taken], peers: &[Bout]) -> Section {
     let ratio = Spread::of(
         peers
             .iter()
-            .zip(&nginxes)
+            .zip(nginxes)
             .map(|(peer, round)| peer.outcome.rate() / middle(round, |bout| bout.outcome.rate())),
     );
     let rate = |bout: &Bout| bout.outcome.rate();
-    let own = against(&nginxes, &ours, rate, |ours, nginx| ours / nginx);
+    let own = against(nginxes, ours, rate, |ours, nginx| ours / nginx);
     let ours: Vec<_> = ours.iter().map(|taken| taken.bout).collect();
     let row = |name: &str, bouts: &[Bout], ratio: &str| {
         let of = |figure: fn(&Bout) -> f64| Spread::of(bouts.iter().map(figure));
@@ -102,7 +110,7 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
         ]
     };
     let nginxes: Vec<_> = nginxes.iter().flatten().copied().collect();
-    Ok(Section {
+    Section {
         title: TITLE,
         about: format!(
             "chhoto-url (MIT, Rust, SQLite), built from its public source, with its write-ahead log switched on and redirects by\n\
@@ -122,10 +130,10 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
         rows: vec![
             row("nginx `return 302`", &nginxes, "–"),
             row("shortener, recorder draining", &ours, &format!("{own:.2}")),
-            row("chhoto-url", &peers, &format!("{ratio:.2}")),
+            row("chhoto-url", peers, &format!("{ratio:.2}")),
         ],
-        verdict: disturbed(nginxes.iter().chain(&ours).chain(&peers)),
-    })
+        verdict: disturbed(nginxes.iter().chain(&ours).chain(peers)),
+    }
 }
 
 fn start(stage: &Stage, program: &Path) -> anyhow::Result<Companion> {

@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderValue};
 use tokio::sync::watch;
 
 use country::{Countries, Country};
@@ -49,17 +49,10 @@ use visit::{MAX_RECORD, Purpose, Visit};
 use crate::{
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
+    http::quick::{PURPOSES, Told},
     links::link::Link,
     replicas::{AskError, Asker},
 };
-
-/// Browsers say in one of these why they ask.
-static PURPOSE_HEADERS: [HeaderName; 4] = [
-    HeaderName::from_static("sec-purpose"),
-    HeaderName::from_static("purpose"),
-    HeaderName::from_static("x-moz"),
-    HeaderName::from_static("x-purpose"),
-];
 
 /// A local drain that takes longer has a problem that waiting does not solve.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -89,9 +82,36 @@ pub enum NotDrained {
 #[derive(Clone, Copy, Debug)]
 pub struct Visitor<'a> {
     pub address: IpAddr,
-    pub headers: &'a HeaderMap,
     /// Of the short URL, not of its target.
     pub query: Option<&'a str>,
+    pub user_agent: &'a [u8],
+    pub referrer: &'a [u8],
+    pub purpose: Purpose,
+}
+
+impl<'a> Visitor<'a> {
+    /// Of each header the first counts.
+    pub fn new(address: IpAddr, query: Option<&'a str>, headers: &'a HeaderMap) -> Self {
+        let first = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+        let told = Told {
+            user_agent: first("user-agent"),
+            referer: first("referer"),
+            purposes: PURPOSES.map(first),
+            ..Told::default()
+        };
+        Self::told(address, query, &told)
+    }
+
+    pub fn told(address: IpAddr, query: Option<&'a str>, told: &Told<'a>) -> Self {
+        let purposes = told.purposes.into_iter().flatten();
+        Self {
+            address,
+            query,
+            user_agent: told.user_agent.unwrap_or_default(),
+            referrer: told.referer.unwrap_or_default(),
+            purpose: Purpose::of(purposes.filter_map(|value| str::from_utf8(value).ok())),
+        }
+    }
 }
 
 impl Clicks {
@@ -137,7 +157,6 @@ impl Clicks {
         thread_local! {
             static RECORD: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(MAX_RECORD));
         }
-        let user_agent = bytes(visitor.headers, &header::USER_AGENT);
         let query = visitor.query.filter(|query| query.contains("utm_"));
         let country = self
             .countries
@@ -147,11 +166,11 @@ impl Clicks {
             at_micros: now.micros(),
             url_id: link.url_id,
             user_id: link.user_id,
-            visitor: visitor::hash(visitor.address, user_agent, &self.salts.at(now)),
+            visitor: visitor::hash(visitor.address, visitor.user_agent, &self.salts.at(now)),
             country: country.map_or([0; 2], Country::code),
-            purpose: purpose(visitor.headers),
-            user_agent,
-            referrer: bytes(visitor.headers, &header::REFERER),
+            purpose: visitor.purpose,
+            user_agent: visitor.user_agent,
+            referrer: visitor.referrer,
             query: query.unwrap_or_default().as_bytes(),
         };
         RECORD.with_borrow_mut(|record| {
@@ -177,15 +196,4 @@ pub async fn drained(journal: &Journal, recorded: &watch::Receiver<Position>) ->
     let mut recorded = recorded.clone();
     let waiting = recorded.wait_for(|position| *position >= end);
     matches!(tokio::time::timeout(PATIENCE, waiting).await, Ok(Ok(_)))
-}
-
-fn bytes<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a [u8] {
-    headers.get(name).map_or(&[], |value| value.as_bytes())
-}
-
-fn purpose(headers: &HeaderMap) -> Purpose {
-    let values = PURPOSE_HEADERS
-        .iter()
-        .filter_map(|name| headers.get(name)?.to_str().ok());
-    Purpose::of(values)
 }

@@ -5,8 +5,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
+
+use super::quick::Told;
+
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Networks whose forwarding headers are believed.
 #[derive(Clone, Debug, Default)]
@@ -19,11 +23,23 @@ impl TrustedProxies {
 
     /// The client's address: the peer's, or what trusted proxies say of theirs.
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.address_behind(peer, || {
+            let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            hops(values(X_FORWARDED_FOR), values("forwarded"))
+        })
+    }
+
+    /// The same of a request that is known by its [`Told`].
+    pub fn told_address(&self, peer: IpAddr, told: &Told<'_>) -> IpAddr {
+        self.address_behind(peer, || hops(told.x_forwarded_for, told.forwarded))
+    }
+
+    fn address_behind(&self, peer: IpAddr, hops: impl FnOnce() -> Vec<Option<IpAddr>>) -> IpAddr {
         let mut address = peer.to_canonical();
         if !self.trusts(address) {
             return address;
         }
-        for hop in forwarded_for(headers).into_iter().rev() {
+        for hop in hops().into_iter().rev() {
             let Some(hop) = hop else {
                 // Hidden or garbled: what is left of it was written by somebody we cannot name.
                 break;
@@ -42,21 +58,15 @@ impl TrustedProxies {
 }
 
 /// The hops that the headers name, in the order written; `None` for one that names no address.
-fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let listed = |name: &str| -> Vec<String> {
-        headers
-            .get_all(name)
-            .iter()
-            .flat_map(|value| value.to_str().unwrap_or("unreadable").split(','))
-            .map(|hop| hop.trim().to_owned())
-            .collect()
-    };
-    let hops = listed("x-forwarded-for");
+fn hops<'a>(
+    x_forwarded_for: impl IntoIterator<Item = &'a [u8]>,
+    forwarded: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Option<IpAddr>> {
+    let hops: Vec<_> = listed(x_forwarded_for).map(parse_hop).collect();
     if !hops.is_empty() {
-        return hops.iter().map(|hop| parse_hop(hop)).collect();
+        return hops;
     }
-    listed(header::FORWARDED.as_str())
-        .iter()
+    listed(forwarded)
         .map(|element| {
             let (_, hop) = element
                 .split(';')
@@ -65,6 +75,13 @@ fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
             parse_hop(hop.trim_matches('"'))
         })
         .collect()
+}
+
+fn listed<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a str> {
+    values
+        .into_iter()
+        .flat_map(|value| str::from_utf8(value).unwrap_or("unreadable").split(','))
+        .map(str::trim)
 }
 
 /// `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.

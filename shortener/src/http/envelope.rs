@@ -118,16 +118,15 @@ pub fn page_headers() -> [(HeaderName, HeaderValue); 4] {
 }
 
 /// Whoever asked may name the request, so that logs on both sides can be joined.
-pub fn given_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let given = headers.get(REQUEST_ID).filter(|id| {
-        (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-    });
-    given.cloned()
+pub fn is_request_id(given: &[u8]) -> bool {
+    (1..=MAX_REQUEST_ID).contains(&given.len()) && given.iter().all(u8::is_ascii_graphic)
 }
 
 /// The request's name; it gets one here if it has none.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    given_request_id(headers).unwrap_or_else(|| {
+    let given = headers.get(REQUEST_ID);
+    let given = given.filter(|id| is_request_id(id.as_bytes())).cloned();
+    given.unwrap_or_else(|| {
         let id = format!("{:032x}", rand::random::<u128>());
         HeaderValue::try_from(id).expect("hexadecimal digits are a header value")
     })

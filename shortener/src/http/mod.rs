@@ -8,4 +8,5 @@ pub mod guard;
 pub mod host;
 mod leftover;
 pub mod paging;
+pub mod quick;
 pub mod server;

@@ -1,6 +1,7 @@
 //! Accepts connections and serves HTTP/1.1 on them until it is told to stop.
 //!
-//! hyper is driven here rather than by `axum::serve`, which sets no limits against slow or oversized headers.
+//! hyper is driven here rather than by `axum::serve`, which sets no limits against slow or oversized headers, and it is
+//! driven only from the first request on that has no quick answer.
 
 use std::{
     convert::Infallible,
@@ -14,13 +15,19 @@ use axum::{Router, extract::ConnectInfo, http::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::leftover;
+use super::{
+    leftover,
+    quick::{self, Ask, Ending, Quick},
+};
 use crate::shutdown::Tasks;
 
 /// How long a request's head may take to arrive, and a connection may idle between two requests.
@@ -43,7 +50,8 @@ pub async fn serve<S>(
     stop: CancellationToken,
     drain: Duration,
 ) where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Quick,
+    S: Send + Sync + 'static,
     S::Future: Send,
 {
     let graceful = GracefulShutdown::new();
@@ -61,15 +69,12 @@ pub async fn serve<S>(
         };
         // An answer is one small packet: waiting to fill it only delays it.
         stream.set_nodelay(true).ok();
-        let connection = graceful.watch(connection(stream, make(peer)));
-        let give_up = give_up.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                // Broken connections are the peer's business.
-                _ = connection => {}
-                () = give_up.cancelled() => {}
-            }
-        });
+        let ends = Ends {
+            stop: stop.clone(),
+            give_up: give_up.clone(),
+            watcher: graceful.watcher(),
+        };
+        tasks.spawn(connection(stream, make(peer), ends));
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown())
@@ -85,9 +90,39 @@ pub async fn serve<S>(
     give_up.cancel();
 }
 
-fn connection<S>(stream: TcpStream, service: S) -> http1::Connection<TokioIo<TcpStream>, S>
+/// What ends a connection from this side.
+struct Ends {
+    /// Between two requests.
+    stop: CancellationToken,
+    /// At once.
+    give_up: CancellationToken,
+    /// Waited for between the two.
+    watcher: Watcher,
+}
+
+async fn connection<S>(stream: TcpStream, service: S, ends: Ends)
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Send,
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Quick,
+    S::Future: Send,
+{
+    let quick = quick::serve(stream, &service, HEADER_TIMEOUT, &ends.stop);
+    // Broken connections are the peer's business.
+    let Ok(Ending::Handed(stream, read)) = quick.await else {
+        return;
+    };
+    let (input, output) = stream.into_split();
+    let stream = tokio::io::join(io::Cursor::new(read).chain(input), output);
+    let serving = ends.watcher.watch(hyper_connection(stream, service));
+    tokio::select! {
+        _ = serving => {}
+        () = ends.give_up.cancelled() => {}
+    }
+}
+
+fn hyper_connection<S, I>(stream: I, service: S) -> http1::Connection<TokioIo<I>, S>
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
+    I: AsyncRead + AsyncWrite + Unpin,
 {
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -133,6 +168,13 @@ impl Service<Request<Incoming>> for Routed {
             }
             answer
         })
+    }
+}
+
+/// A router waits for this and that.
+impl Quick for Routed {
+    fn answer(&self, _: &Ask<'_>, _: &mut Vec<u8>) -> bool {
+        false
     }
 }
 

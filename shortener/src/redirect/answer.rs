@@ -14,12 +14,38 @@ pub const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, no-sto
 /// Sends a visitor on to the target of `link`, whose query, if it is to go on, is `query`.
 pub fn redirect(link: &Link, query: Option<&str>) -> Response {
     let mut response = without_target(link);
-    let location = match query {
-        Some(query) if link.forward_query && !query.is_empty() => with_query(&link.location, query),
-        _ => link.location.clone(),
+    let location = match forwarded(link, query) {
+        Some(query) => with_query(&link.location, query),
+        None => link.location.clone(),
     };
     response.headers_mut().insert(header::LOCATION, location);
     response
+}
+
+/// The same answer as HTTP/1.1 has it (RFC 9112, section 4), up to the value of its last header, `Date`.
+pub fn write(link: &Link, query: Option<&str>, request_id: Option<&[u8]>, output: &mut Vec<u8>) {
+    let status = link.status.code();
+    let with_query = forwarded(link, query).map(|query| with_query(&link.location, query));
+    let location = with_query.as_ref().unwrap_or(&link.location);
+    let mut put = |text: &[u8]| output.extend_from_slice(text);
+    put(b"HTTP/1.1 ");
+    put(status.as_str().as_bytes());
+    put(b" ");
+    put(status.canonical_reason().unwrap_or_default().as_bytes());
+    put(b"\r\ncache-control: ");
+    put(CACHE_CONTROL.as_bytes());
+    put(b"\r\nx-content-type-options: nosniff\r\ncontent-length: 0\r\nlocation: ");
+    put(location.as_bytes());
+    if let Some(id) = request_id {
+        put(b"\r\nx-request-id: ");
+        put(id);
+    }
+    put(b"\r\ndate: ");
+}
+
+/// The query that goes on to the target.
+fn forwarded<'a>(link: &Link, query: Option<&'a str>) -> Option<&'a str> {
+    query.filter(|query| link.forward_query && !query.is_empty())
 }
 
 /// The same answer for somebody who is not to learn the target.
@@ -66,6 +92,7 @@ fn with_query(location: &HeaderValue, query: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::links::link::tests::link;
 
     #[track_caller]
     fn check(target: &'static str, query: &str, expected: &str) {
@@ -81,6 +108,37 @@ mod tests {
         check("https://a.b/?y=2#a?b", "x=1", "https://a.b/?y=2&x=1#a?b");
         check("https://a.b/?", "x=1", "https://a.b/?x=1");
         check("https://a.b/?y&", "x=1", "https://a.b/?y&x=1");
+    }
+
+    #[test]
+    fn both_forms_of_an_answer_say_the_same() {
+        for (forward_query, query) in [(false, None), (false, Some("a=b")), (true, Some("a=b"))] {
+            let link = Link {
+                forward_query,
+                ..link()
+            };
+            let mut text = Vec::new();
+            write(&link, query, None, &mut text);
+            text.extend_from_slice(b"now\r\n\r\n");
+            let mut fields = [httparse::EMPTY_HEADER; 8];
+            let mut parsed = httparse::Response::new(&mut fields);
+            assert!(parsed.parse(&text).unwrap().is_complete());
+
+            let response = redirect(&link, query);
+            assert_eq!(parsed.code, Some(response.status().as_u16()));
+            assert_eq!(parsed.reason, response.status().canonical_reason());
+            let mut written: Vec<_> = (parsed.headers.iter())
+                .map(|field| (field.name, field.value))
+                .filter(|(name, _)| !["date", "content-length"].contains(name))
+                .collect();
+            let headers = response.headers().iter();
+            let mut expected: Vec<_> = headers
+                .map(|(name, value)| (name.as_str(), value.as_bytes()))
+                .collect();
+            written.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(written, expected);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What stands in front of the router: a redirect whose link is in memory is answered here, without waiting for anything.
-//! Everything else goes on to the router.
+//! What stands in front of the router: a redirect whose link is in memory is answered here, without waiting for anything,
+//! from the bytes of the request if it is a plain one. Everything else goes on to the router.
 //!
 //! There is no layer on this path, no lock that others hold for long, no look-up of a metric's labels, and nothing is
 //! allocated but the answer's headers.
@@ -16,7 +16,10 @@ use axum::{
     response::Response,
 };
 use futures_util::future::Either;
-use hyper::{body::Incoming, service::Service};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::Service,
+};
 
 use super::{
     answer,
@@ -29,9 +32,10 @@ use crate::{
     http::{
         client_address::TrustedProxies,
         envelope,
+        quick::{Ask, Quick, Told, date},
         server::{Routed, Routing},
     },
-    links::{Recall, key::LinkRef},
+    links::{Recall, key::LinkRef, link::Link},
     metrics::{HttpMetrics, RouteClass},
     moment::Moment,
     urls::short_code,
@@ -62,9 +66,12 @@ impl FastPath {
         }
     }
 
-    /// The answer, if it can be given right now.
-    fn answer(&self, request: &Request<Incoming>) -> Option<Response> {
-        let code = code(request)?;
+    /// The link to send the visitor on to, if that can be done right now; then the click is taken already.
+    fn link(&self, ask: &Ask<'_>, now: Timestamp) -> Option<Arc<Link>> {
+        let code = ask.path.strip_prefix('/')?;
+        if !(1..=short_code::MAX_LEN).contains(&code.len()) {
+            return None;
+        }
         let Shared {
             redirects,
             metrics,
@@ -74,53 +81,69 @@ impl FastPath {
         let Recall::Link(link, source) = redirects.links.recall(LinkRef::new(code), started) else {
             return None;
         };
-        let now = Timestamp::now();
         if decide(&link, now) != Outcome::Redirect {
             return None;
         }
-        let headers = request.headers();
-        let address = trusted_proxies.client_address(self.peer.ip(), headers);
+        let address = trusted_proxies.told_address(self.peer.ip(), &ask.told);
         // Who is refused here is refused there, with all that has to be said about it.
         redirects.limits.judge_redirect(address, started).ok()?;
-        let query = request.uri().query();
-        if request.method() == Method::GET {
-            let visitor = Visitor {
-                address,
-                headers,
-                query,
-            };
+        if !ask.is_head {
+            let visitor = Visitor::told(address, ask.query, &ask.told);
             redirects.clicks.append(&link, visitor, now);
         }
         redirects.links.count(source);
-        let mut response = answer::redirect(&link, query);
-        if request.method() == Method::HEAD {
-            // As GET has it; without a body to count nobody else adds it.
-            response
-                .headers_mut()
-                .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        let took = Moment::now().since(started);
+        metrics.observe(RouteClass::Redirect, link.status.code(), took);
+        Some(link)
+    }
+
+    fn response(&self, request: &Request<Incoming>) -> Option<Response> {
+        let ask = ask(request)?;
+        let link = self.link(&ask, Timestamp::now())?;
+        let mut response = answer::redirect(&link, ask.query);
+        let headers = response.headers_mut();
+        // hyper would add it, but not to an answer to HEAD.
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        if let Some(id) = request_id(&ask).and_then(|id| HeaderValue::from_bytes(id).ok()) {
+            headers.insert(envelope::REQUEST_ID, id);
         }
-        if let Some(id) = envelope::given_request_id(headers) {
-            response.headers_mut().insert(envelope::REQUEST_ID, id);
-        }
-        metrics.observe(
-            RouteClass::Redirect,
-            response.status(),
-            Moment::now().since(started),
-        );
         Some(response)
     }
 }
 
-/// The code that a request may be about.
-fn code(request: &Request<Incoming>) -> Option<&str> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        return None;
+impl Quick for FastPath {
+    fn answer(&self, ask: &Ask<'_>, output: &mut Vec<u8>) -> bool {
+        let now = Timestamp::now();
+        let Some(link) = self.link(ask, now) else {
+            return false;
+        };
+        answer::write(&link, ask.query, request_id(ask), output);
+        date::write(now, output);
+        output.extend_from_slice(b"\r\n\r\n");
+        true
     }
-    let code = request.uri().path().strip_prefix('/')?;
-    // A body has to be read by somebody.
-    let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
-        || request.headers().contains_key(header::CONTENT_LENGTH);
-    ((1..=short_code::MAX_LEN).contains(&code.len()) && !has_body).then_some(code)
+}
+
+/// The request's name, if whoever asked gave it one.
+fn request_id<'a>(ask: &Ask<'a>) -> Option<&'a [u8]> {
+    let given = ask.told.x_request_id;
+    given.filter(|id| envelope::is_request_id(id))
+}
+
+/// What a request asks, if no body comes with it: that would have to be read by somebody.
+fn ask(request: &Request<Incoming>) -> Option<Ask<'_>> {
+    let is_head = match *request.method() {
+        Method::GET => false,
+        Method::HEAD => true,
+        _ => return None,
+    };
+    let told = Told::of(request.headers())?;
+    request.body().is_end_stream().then(|| Ask {
+        is_head,
+        path: request.uri().path(),
+        query: request.uri().query(),
+        told,
+    })
 }
 
 impl Service<Request<Incoming>> for FastPath {
@@ -129,7 +152,7 @@ impl Service<Request<Incoming>> for FastPath {
     type Future = Either<Ready<Result<Response, Infallible>>, Routing>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        match self.answer(&request) {
+        match self.response(&request) {
             Some(response) => Either::Left(ready(Ok(response))),
             None => Either::Right(self.routed.call(request)),
         }

@@ -64,11 +64,7 @@ pub async fn follow(
     let key = LinkRef::new(code.as_str());
     let link = redirects.links.find(key).await?;
     let link = link.ok_or(ApiError::NotFound(LINK))?;
-    let visitor = (method == Method::GET).then(|| Visitor {
-        address: client.0,
-        headers: &headers,
-        query: uri.query(),
-    });
+    let visitor = (method == Method::GET).then(|| Visitor::new(client.0, uri.query(), &headers));
     match decide(&link, now) {
         Outcome::Redirect => Ok(redirects.send_on(&link, visitor, uri.query(), now)),
         Outcome::Limited => {
