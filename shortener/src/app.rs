@@ -26,7 +26,6 @@ use crate::{
         host::Host,
         server::{self, Routed},
     },
-    keys::keyring::Keyring,
     links::{self, Links},
     metrics::Metrics,
     rate_limit::{self, RateLimits},
@@ -60,7 +59,6 @@ pub struct AppState {
     pub limits: LimitsConfig,
     pub envelope: Envelope,
     pub access: Arc<Access>,
-    pub keyring: Arc<Keyring>,
 }
 
 /// The names of the service.
@@ -304,7 +302,6 @@ fn state(
             trusted_proxies: Arc::new(proxies),
         },
         access: Arc::clone(&running.access),
-        keyring: Arc::clone(&running.access.keyring),
     }
 }
 

@@ -28,6 +28,7 @@ pub mod healthcheck;
 pub mod home;
 pub mod http;
 pub mod invalid;
+pub mod letters;
 pub mod metrics;
 pub mod moment;
 pub mod rate_limit;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    Plan, Stage,
     companion::Companion,
     cores::Core,
     window::{self, Cast, Shares, Window},
@@ -37,7 +38,16 @@ pub(super) struct Bout {
     pub shares: Shares,
 }
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
+    pub(super) fn new(plan: &Plan, stage: &Stage, requests: &'a RequestFile) -> Self {
+        Self {
+            client: stage.cores.client,
+            seconds: plan.seconds,
+            tries: plan.tries,
+            requests,
+        }
+    }
+
     /// Waits for a quiet moment, warms up, and measures; `at_start` is called when the window opens.
     pub(super) async fn fight<T>(
         &self,

@@ -5,13 +5,14 @@ use std::{
     ffi::OsStr,
     fs,
     io::{BufRead as _, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     os::unix::process::CommandExt as _,
     process::{Child, ChildStdin, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
+use harness::daemon::PATH;
 use tempfile::TempDir;
 
 use super::cores::Core;
@@ -19,9 +20,6 @@ use super::cores::Core;
 const START: Duration = Duration::from_secs(20);
 
 const LOOK: Duration = Duration::from_millis(20);
-
-/// Debian keeps some servers among the programs of the system.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Starts the program that the arguments are, tells its process, and ends it with the input. Then the folder goes, too.
 const SCRIPT: &str = r#"
@@ -102,12 +100,6 @@ impl Drop for Companion {
         self.input = None;
         _ = self.shell.wait();
     }
-}
-
-/// An address that nobody listens on just now.
-pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr()?)
 }
 
 pub(super) fn folder() -> anyhow::Result<TempDir> {

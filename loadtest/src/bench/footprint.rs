@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,6 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use harness::{
     csv,
+    daemon::free_addr,
     database::{Backend, Database},
     postgres::Cluster,
     service::{Service, try_send},
@@ -82,7 +82,7 @@ pub(super) async fn measure(plan: &Plan, cluster: &Arc<Cluster>) -> anyhow::Resu
 
 /// Milliseconds from the start of the program to its first answer.
 async fn start(database: &Database) -> anyhow::Result<f64> {
-    let addr = free_address()?;
+    let addr = free_addr();
     let service = Service::builder(database).env("SHORTENER_LISTEN", addr.to_string());
     let started = Instant::now();
     let process = service.spawn();
@@ -117,11 +117,6 @@ async fn start(database: &Database) -> anyhow::Result<f64> {
         String::from_utf8_lossy(status)
     );
     Ok(taken.as_secs_f64() * 1e3)
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr()?)
 }
 
 async fn idle(service: &Service) -> anyhow::Result<f64> {

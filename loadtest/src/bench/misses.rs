@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use anyhow::{Context as _, ensure};
-use harness::{database::Database, service::Service};
+use harness::{daemon::free_addr, database::Database, service::Service};
 
 use super::{
     Plan, Section, Stage,
@@ -86,7 +86,7 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
 }
 
 fn start_redis(stage: &Stage, program: &Path) -> anyhow::Result<Companion> {
-    let addr = companion::free_address()?;
+    let addr = free_addr();
     let port = addr.port().to_string();
     let program = program.to_str().context("the path of Redis is no text")?;
     let command = [

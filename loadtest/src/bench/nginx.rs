@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use harness::daemon::free_addr;
+
 use super::{
     companion::{self, Companion},
     cores::Core,
@@ -34,7 +36,7 @@ http {
 /// With one worker.
 pub(super) fn start(core: Core, target: &str) -> anyhow::Result<Companion> {
     let folder = companion::folder()?;
-    let addr = companion::free_address()?;
+    let addr = free_addr();
     let configuration = CONFIGURATION
         .replace("ADDRESS", &addr.to_string())
         .replace("TARGET", target);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
+use harness::daemon::free_addr;
 use reqwest::Method;
 
 use super::{
@@ -49,12 +50,7 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
     load(&peer, links).await?;
     let traffic = Traffic::new(links.count as usize);
     let visits = RequestFile::write(links::visits(links, &traffic, VISITS, 7))?;
-    let rules = Rules {
-        client: stage.cores.client,
-        seconds: plan.seconds,
-        tries: plan.tries,
-        requests: &visits,
-    };
+    let rules = Rules::new(plan, stage, &visits);
     let core = stage.cores.server;
     let (mut nginxes, mut ours, mut peers) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
@@ -138,7 +134,7 @@ fn section(links: Links, nginxes: &[Vec<Bout>], ours: &[Taken], peers: &[Bout]) 
 
 fn start(stage: &Stage, program: &Path) -> anyhow::Result<Companion> {
     let folder = companion::folder()?;
-    let addr = companion::free_address()?;
+    let addr = free_addr();
     let program = std::path::absolute(program)?;
     let program = program.to_str().context("its path is no text")?.to_owned();
     let variables = [

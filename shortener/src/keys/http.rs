@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::{
     Key, KeyName, NewKey, Right, Scope, Scopes, expiry,
-    keyring::Keyring,
     secret::{Hasher, KeyText},
     store::{self, KeyFilter},
 };
 use crate::{
+    access::Access,
     database::{Db, timestamp::Timestamp},
     error::ApiError,
     http::{
@@ -57,7 +57,7 @@ pub async fn list(
 /// `POST /keys`
 pub async fn create(
     State(db): State<Db>,
-    State(keyring): State<Arc<Keyring>>,
+    State(access): State<Arc<Access>>,
     JsonObject(body): JsonObject,
 ) -> Result<([(HeaderName, HeaderValue); 1], Created<NewKeyAnswer>), ApiError> {
     let now = Timestamp::now();
@@ -80,7 +80,7 @@ pub async fn create(
         right,
         expires_at,
     };
-    let (about, key) = make(&db, keyring.hasher(), &new, now)
+    let (about, key) = make(&db, access.keyring.hasher(), &new, now)
         .await?
         .ok_or(ApiError::NotFound("user"))?;
     let created = Created {
@@ -111,11 +111,11 @@ pub(super) async fn make(
 /// `DELETE /keys/{id}`
 pub async fn revoke(
     State(db): State<Db>,
-    State(keyring): State<Arc<Keyring>>,
+    State(access): State<Arc<Access>>,
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
     let is_revoked = store::revoke(&db, id, Timestamp::now()).await?;
-    keyring.forget();
+    access.keyring.forget();
     if is_revoked {
         Ok(StatusCode::NO_CONTENT)
     } else {

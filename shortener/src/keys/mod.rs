@@ -12,6 +12,8 @@ pub mod store;
 
 use std::{fmt, str::FromStr};
 
+use clap::ValueEnum as _;
+
 use crate::{
     database::timestamp::Timestamp,
     invalid::{self, Invalid},
@@ -50,13 +52,9 @@ impl FromStr for Scope {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "read" => Ok(Self::Read),
-            "write" => Ok(Self::Write),
-            "statistics" => Ok(Self::Statistics),
-            "admin" => Ok(Self::Admin),
-            _ => Err("must be of `read`, `write`, `statistics` and `admin`".into()),
-        }
+        let mut all = Self::value_variants().iter().copied();
+        all.find(|scope| scope.name() == text)
+            .ok_or("must be of `read`, `write`, `statistics` and `admin`".into())
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rand::{TryRng as _, rngs::SysRng};
 use sha2::Sha256;
+
+use crate::letters;
 
 /// What every key that we make begins with, so that people and scanners of repositories recognise one.
 const MARK: &str = "usk_";
@@ -21,8 +22,6 @@ const MIN_CHARS: usize = 32;
 /// More than any header should carry.
 const MAX_BYTES: usize = 1_024;
 
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
 /// A key. `Debug` does not print it.
 #[derive(Clone, Eq, PartialEq)]
 pub struct KeyText(String);
@@ -31,7 +30,7 @@ impl KeyText {
     /// Draws a new key.
     pub fn generate() -> Self {
         let mut text = String::from(MARK);
-        text.extend((0..LETTERS).map(|_| random_letter()));
+        text.extend((0..LETTERS).map(|_| letters::random()));
         Self(text)
     }
 
@@ -66,19 +65,6 @@ impl KeyText {
 impl fmt::Debug for KeyText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
-    }
-}
-
-fn random_letter() -> char {
-    loop {
-        let mut byte = [0];
-        SysRng
-            .try_fill_bytes(&mut byte)
-            .expect("the operating system has random numbers");
-        // Six bits make 64 values; the two that name no letter are drawn again, so that all letters are equally likely.
-        if let Some(letter) = ALPHABET.get(usize::from(byte[0] >> 2)) {
-            return char::from(*letter);
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-use crate::links::link::Link;
+use crate::{database::timestamp::Timestamp, http::quick::date, links::link::Link};
 
 /// Nobody may keep a redirect: an edit is to be obeyed at once, and each click to be seen.
 pub const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -22,8 +22,14 @@ pub fn redirect(link: &Link, query: Option<&str>) -> Response {
     response
 }
 
-/// The same answer as HTTP/1.1 has it (RFC 9112, section 4), up to the value of its last header, `Date`.
-pub fn write(link: &Link, query: Option<&str>, request_id: Option<&[u8]>, output: &mut Vec<u8>) {
+/// Appends the same answer as HTTP/1.1 has it (RFC 9112, section 4), given at `now`.
+pub fn write(
+    link: &Link,
+    query: Option<&str>,
+    request_id: Option<&[u8]>,
+    now: Timestamp,
+    output: &mut Vec<u8>,
+) {
     let status = link.status.code();
     let with_query = forwarded(link, query).map(|query| with_query(&link.location, query));
     let location = with_query.as_ref().unwrap_or(&link.location);
@@ -41,6 +47,8 @@ pub fn write(link: &Link, query: Option<&str>, request_id: Option<&[u8]>, output
         put(id);
     }
     put(b"\r\ndate: ");
+    date::write(now, output);
+    output.extend_from_slice(b"\r\n\r\n");
 }
 
 /// The query that goes on to the target.
@@ -118,8 +126,7 @@ mod tests {
                 ..link()
             };
             let mut text = Vec::new();
-            write(&link, query, None, &mut text);
-            text.extend_from_slice(b"now\r\n\r\n");
+            write(&link, query, None, Timestamp::now(), &mut text);
             let mut fields = [httparse::EMPTY_HEADER; 8];
             let mut parsed = httparse::Response::new(&mut fields);
             assert!(parsed.parse(&text).unwrap().is_complete());

@@ -32,7 +32,7 @@ use crate::{
     http::{
         client_address::TrustedProxies,
         envelope,
-        quick::{Ask, Quick, Told, date},
+        quick::{Ask, Quick, Told},
         server::{Routed, Routing},
     },
     links::{Recall, key::LinkRef, link::Link},
@@ -117,9 +117,7 @@ impl Quick for FastPath {
         let Some(link) = self.link(ask, now) else {
             return false;
         };
-        answer::write(&link, ask.query, request_id(ask), output);
-        date::write(now, output);
-        output.extend_from_slice(b"\r\n\r\n");
+        answer::write(&link, ask.query, request_id(ask), now, output);
         true
     }
 }

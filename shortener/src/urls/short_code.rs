@@ -1,12 +1,12 @@
 //! The code in a short URL's path.
 
-use rand::{TryRng as _, rngs::SysRng};
-
-use crate::invalid::Invalid;
+use crate::{
+    invalid::Invalid,
+    letters::{self, ALPHABET},
+};
 
 pub const MAX_LEN: usize = 64;
 const GENERATED_LEN: usize = 6;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Paths that are, or may one day be, something else than a short URL. Sorted, lower case.
 const RESERVED: [&str; 48] = [
@@ -95,9 +95,7 @@ impl ShortCode {
     /// Draws a code from the operating system's generator. Never sequential: a neighbour must not be guessable.
     pub fn generate() -> Self {
         loop {
-            let code: String = (0..GENERATED_LEN)
-                .map(|_| char::from(random_letter()))
-                .collect();
+            let code: String = (0..GENERATED_LEN).map(|_| letters::random()).collect();
             if !is_reserved(&code) {
                 return Self(code);
             }
@@ -114,19 +112,6 @@ fn is_reserved(text: &str) -> bool {
     RESERVED
         .binary_search(&text.to_ascii_lowercase().as_str())
         .is_ok()
-}
-
-fn random_letter() -> u8 {
-    loop {
-        let mut byte = [0];
-        SysRng
-            .try_fill_bytes(&mut byte)
-            .expect("the operating system has random numbers");
-        // Six bits make 64 values; the two that name no letter are drawn again, so that all letters are equally likely.
-        if let Some(letter) = ALPHABET.get(usize::from(byte[0] >> 2)) {
-            return *letter;
-        }
-    }
 }
 
 #[cfg(test)]

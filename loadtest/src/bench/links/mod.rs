@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use sqlx::PgConnection;
 
+use shortener::letters::ALPHABET;
+
 use super::traffic::{Click, Random, Traffic};
 
 /// A user has so many.
@@ -102,14 +104,13 @@ impl Links {
 
 /// Six letters and digits, never twice below 62^5. The first is a digit, as in no reserved word.
 pub(super) fn code(id: u32) -> String {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const CODES: u64 = 62_u64.pow(5);
 
     let mut rest = u64::from(id) * STEP % CODES;
     let mut code = String::from("1");
     for _ in 0..5 {
         let digit = usize::try_from(rest % 62).expect("below 62");
-        code.push(char::from(DIGITS[digit]));
+        code.push(char::from(ALPHABET[digit]));
         rest /= 62;
     }
     code
@@ -143,12 +144,16 @@ pub(super) fn visit(id: u32, click: &Click<'_>) -> Vec<u8> {
 /// So many visits, to links drawn by Zipf's law, in the browsers and from the sites that `traffic` has.
 pub(super) fn visits(links: Links, traffic: &Traffic, count: u32, seed: u64) -> Vec<Vec<u8>> {
     let mut random = Random::new(seed);
-    let one = |_| {
-        let click = traffic.click(&mut random);
-        let rank = u32::try_from(click.url_id - 1).expect("a rank below the count");
-        visit(links.by_popularity(rank), &click)
-    };
-    (0..count).map(one).collect()
+    (0..count)
+        .map(|_| popular_visit(links, traffic, &mut random))
+        .collect()
+}
+
+/// One of them.
+pub(super) fn popular_visit(links: Links, traffic: &Traffic, random: &mut Random) -> Vec<u8> {
+    let click = traffic.click(random);
+    let rank = u32::try_from(click.url_id - 1).expect("a rank below the count");
+    visit(links.by_popularity(rank), &click)
 }
 
 #[cfg(test)]

@@ -40,12 +40,7 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
     let mut contestant = Contestant::prepare(stage, links).await?;
     let traffic = Traffic::new(links.count as usize);
     let visits = RequestFile::write(links::visits(links, &traffic, VISITS, 7))?;
-    let rules = Rules {
-        client: stage.cores.client,
-        seconds: plan.seconds,
-        tries: plan.tries,
-        requests: &visits,
-    };
+    let rules = Rules::new(plan, stage, &visits);
     let mut sides = [
         ("click appended, recorder held still", Form::Held),
         (

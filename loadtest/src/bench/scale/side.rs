@@ -131,10 +131,7 @@ impl Side<'_> {
         match question {
             Question::Redirect => {
                 let visit: Requests = Arc::new(move |number| {
-                    let mut random = random(number);
-                    let click = traffic.click(&mut random);
-                    let rank = u32::try_from(click.url_id - 1).expect("a rank below the count");
-                    links::visit(links.by_popularity(rank), &click)
+                    links::popular_visit(links, &traffic, &mut random(number))
                 });
                 self.client(stage, visit, 302)
             }

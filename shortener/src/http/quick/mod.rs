@@ -53,17 +53,12 @@ pub enum Ending {
     Handed(TcpStream, Vec<u8>),
 }
 
-/// What was done with what a read brought.
-enum Taken {
-    Answered,
-    /// The peer does not read as fast as it asks: the rest of the answers.
-    Stuck(Vec<u8>),
-    Closed,
-    /// From here on the bytes are hyper's, once these answers are sent.
-    Handed {
-        unsent: Vec<u8>,
-        rest: Vec<u8>,
-    },
+/// What is left to do with what a read brought; mostly nothing.
+struct Left {
+    /// Answers that a peer does not read as fast as it asks.
+    unsent: Vec<u8>,
+    /// From here on the bytes are hyper's, once the answers are sent.
+    rest: Vec<u8>,
 }
 
 /// What one thread reads into and writes from.
@@ -91,10 +86,10 @@ pub async fn serve(
     let mut over = pin!(sleep_until(Instant::now() + idle));
     let mut asked = false;
     loop {
-        let taken = tokio::select! {
+        let left = tokio::select! {
             biased;
             () = &mut stopped => return Ok(Ending::Closed),
-            taken = take(&mut stream, service) => taken?,
+            left = take(&mut stream, service) => left?,
             () = &mut over => {
                 if !asked {
                     return Ok(Ending::Closed);
@@ -105,46 +100,36 @@ pub async fn serve(
             }
         };
         asked = true;
-        match taken {
-            Taken::Answered => {}
-            Taken::Stuck(unsent) => {
-                let sending = tokio::time::timeout(idle, stream.write_all(&unsent));
-                sending.await??;
-            }
-            Taken::Closed => return Ok(Ending::Closed),
-            Taken::Handed { unsent, rest } => {
-                let sending = tokio::time::timeout(idle, stream.write_all(&unsent));
-                sending.await??;
-                return Ok(Ending::Handed(stream, rest));
-            }
+        let Some(Left { unsent, rest }) = left else {
+            return Ok(Ending::Closed);
+        };
+        if !unsent.is_empty() {
+            let sending = tokio::time::timeout(idle, stream.write_all(&unsent));
+            sending.await??;
+        }
+        if !rest.is_empty() {
+            return Ok(Ending::Handed(stream, rest));
         }
     }
 }
 
-/// Reads once, and answers what came.
-async fn take(stream: &mut TcpStream, service: &impl Quick) -> io::Result<Taken> {
+/// Reads once, and answers what came; `None` if nothing will come any more.
+async fn take(stream: &mut TcpStream, service: &impl Quick) -> io::Result<Option<Left>> {
     poll_fn(|context| {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut read = ReadBuf::new(&mut scratch.input[..]);
             ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
             let bytes = read.filled();
             if bytes.is_empty() {
-                return Poll::Ready(Ok(Taken::Closed));
+                return Poll::Ready(Ok(None));
             }
             scratch.output.clear();
             let used = answer_all(bytes, service, &mut scratch.output);
-            let rest = &bytes[used..];
             let unsent = send(stream, &scratch.output)?;
-            Poll::Ready(Ok(if !rest.is_empty() {
-                Taken::Handed {
-                    unsent: unsent.to_vec(),
-                    rest: rest.to_vec(),
-                }
-            } else if unsent.is_empty() {
-                Taken::Answered
-            } else {
-                Taken::Stuck(unsent.to_vec())
-            }))
+            Poll::Ready(Ok(Some(Left {
+                unsent: unsent.to_vec(),
+                rest: bytes[used..].to_vec(),
+            })))
         })
     })
     .await
