@@ -213,7 +213,8 @@ pub struct ClicksConfig {
     #[arg(long, env = "SHORTENER_JOURNAL_MAX_BYTES", default_value_t = 1 << 30)]
     pub journal_max_bytes: u64,
 
-    /// How often the journal is synced to the disk, in milliseconds: what a power cut can lose.
+    /// How often the journal is synced to the disk at least, in milliseconds: what a power cut can lose. Under load it is
+    /// synced after each MiB as well.
     #[arg(long, env = "SHORTENER_JOURNAL_SYNC_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
     pub journal_sync_ms: u64,
 
