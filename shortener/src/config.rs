@@ -9,8 +9,13 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use ipnet::IpNet;
 
 use crate::{
-    access::Mode, client::arguments::UrlsCommand, database::open::DatabaseUrl, http::host::Host,
-    keys::arguments::KeysCommand, rate_limit::Rate, redis_client,
+    access::Mode,
+    client::arguments::UrlsCommand,
+    database::open::DatabaseUrl,
+    http::{client_address::ForwardingHeader, host::Host},
+    keys::arguments::KeysCommand,
+    rate_limit::Rate,
+    redis_client,
 };
 
 /// A URL shortener: redirects, clicks and their API, on SQLite or Postgres.
@@ -135,6 +140,10 @@ pub struct AccessConfig {
     /// Networks whose `X-Forwarded-For` and `Forwarded` headers are believed, separated by commas, such as `10.0.0.0/8`.
     #[arg(long, env = "SHORTENER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// Which header trusted proxies write. Name the one, and a client cannot choose its address by sending the other.
+    #[arg(long, env = "SHORTENER_FORWARDING_HEADER", value_enum, default_value_t = ForwardingHeader::Either)]
+    pub forwarding_header: ForwardingHeader,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
