@@ -9,6 +9,7 @@ mod bulk_conflicts;
 mod bulk_refusals;
 mod events;
 mod original_urls;
+mod private_targets;
 mod redirects;
 mod short_codes;
 mod uploads;

@@ -4,6 +4,7 @@ pub mod bulk;
 pub mod http;
 pub mod options;
 pub mod original_url;
+pub mod private_target;
 pub mod redirect_status;
 pub mod short_code;
 pub mod store;
