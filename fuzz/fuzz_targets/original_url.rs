@@ -4,11 +4,18 @@
 
 use libfuzzer_sys::fuzz_target;
 use shortener::urls::{
+    confusable::Warnings,
     original_url::{OriginalUrl, UrlRules},
     private_target::PrivateTargets,
 };
 
 fuzz_target!(|text: &str| {
+    for detail in Warnings::of(text).details() {
+        assert!(
+            detail.is_ascii(),
+            "a warning does not look like something else: {detail:?}"
+        );
+    }
     let own_hosts = shortener_fuzz::own_hosts();
     let rules = UrlRules {
         max_bytes: 1_000,

@@ -7,6 +7,7 @@
 mod bulk;
 mod bulk_conflicts;
 mod bulk_refusals;
+mod confusables;
 mod events;
 mod original_urls;
 mod private_targets;
