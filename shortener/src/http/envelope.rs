@@ -13,7 +13,7 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 use tracing::Instrument as _;
 
-use super::client_address::TrustedProxies;
+use super::{client_address::TrustedProxies, framing};
 use crate::{
     error::{ApiError, Problem},
     metrics::{HttpMetrics, RouteClass},
@@ -51,8 +51,12 @@ pub async fn wrap(
     let id = request_id(request.headers());
     request.extensions_mut().insert(ClientAddress(client));
 
+    let framed = framing::check(&request);
     let span = tracing::error_span!("request", request.id = id.to_str().unwrap_or_default());
     let handled = async {
+        if let Err(error) = framed {
+            return error.into_response();
+        }
         match tokio::time::timeout(class.patience(), next.run(request)).await {
             Ok(response) => response,
             Err(_) => {

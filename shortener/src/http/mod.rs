@@ -4,6 +4,7 @@ pub mod client_address;
 pub mod envelope;
 pub mod extract;
 pub mod fields;
+pub mod framing;
 pub mod guard;
 pub mod host;
 mod leftover;
