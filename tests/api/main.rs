@@ -18,6 +18,7 @@ mod urls;
 mod users;
 
 // What holds on every route.
+mod bombs;
 mod concurrency;
 mod headers;
 mod hosts;
