@@ -17,7 +17,7 @@ const NOT_PLAIN: [&str; 5] = [
 ];
 
 /// The request that `bytes` begin with, and the length of its head; `None` if it is not whole, not plain or not valid.
-pub(super) fn read(bytes: &[u8]) -> Option<(Ask<'_>, usize)> {
+pub fn read(bytes: &[u8]) -> Option<(Ask<'_>, usize)> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(bytes, &mut fields);
