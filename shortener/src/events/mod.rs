@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
 };
 
@@ -27,6 +28,12 @@ pub struct Event {
     pub occurred_at: Timestamp,
     /// Always a JSON object.
     pub details: Box<RawValue>,
+}
+
+impl Listed for Event {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What kind of event this is. The service itself writes `created`, `updated`, `deleted` and `click`; others are whatever

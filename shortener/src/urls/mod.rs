@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod http;
+pub mod list;
 pub mod options;
 pub mod original_url;
 pub mod redirect_status;
@@ -15,6 +16,7 @@ use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
 };
 
@@ -37,6 +39,12 @@ pub struct ShortUrl {
     pub updated_at: Timestamp,
     /// Grows with every change.
     pub version: i64,
+}
+
+impl Listed for ShortUrl {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What people call a URL in lists.
