@@ -7,8 +7,10 @@
 mod bulk;
 mod bulk_conflicts;
 mod bulk_refusals;
+mod confusables;
 mod events;
 mod original_urls;
+mod private_targets;
 mod redirects;
 mod short_codes;
 mod uploads;
@@ -16,9 +18,11 @@ mod urls;
 mod users;
 
 // What holds on every route.
+mod bombs;
 mod concurrency;
 mod headers;
 mod hosts;
+mod injection;
 mod junk;
 mod lists_cursors;
 mod lists_filters;
@@ -26,6 +30,7 @@ mod lists_search;
 mod loops;
 mod pagination;
 mod problems;
+mod smuggling;
 mod strangers;
 mod timestamps;
 mod versions;
