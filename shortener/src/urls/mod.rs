@@ -3,6 +3,7 @@
 pub mod bulk;
 pub mod confusable;
 pub mod http;
+pub mod list;
 pub mod operations;
 pub mod options;
 pub mod original_url;
@@ -19,6 +20,7 @@ use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -45,6 +47,12 @@ pub struct ShortUrl {
     /// What its target looks like, but may not be.
     #[sqlx(flatten)]
     pub warnings: Warnings,
+}
+
+impl Listed for ShortUrl {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What people call a URL in lists.

@@ -7,6 +7,7 @@ pub mod store;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -23,6 +24,12 @@ pub struct User {
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
+}
+
+impl Listed for User {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What a user is called. Two users may be called the same.
