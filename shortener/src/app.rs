@@ -37,6 +37,7 @@ use crate::{
     replicas::{self, Duties, Replicas},
     router,
     shutdown::{Signals, Tasks},
+    trace::Tracer,
     urls::http::Judgement,
 };
 
@@ -118,6 +119,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Duration::from_secs(1),
     ));
 
+    let tracer = match config.trace.settings()? {
+        Some(settings) => Some(Tracer::start(settings, &tasks, metrics.of_traces()?)?),
+        None => None,
+    };
     let url = config.database.url()?;
     let opening = open::open(&url, &config.database);
     let Some(db) = unless_stopped(&mut signals, opening).await? else {
@@ -137,6 +142,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         redirects: state.redirects.clone(),
         metrics: Arc::clone(&metrics.http),
         trusted_proxies: Arc::clone(&state.envelope.trusted_proxies),
+        tracer: tracer.clone(),
     });
     let router = router::build(state);
     let make = move |peer| {
@@ -155,6 +161,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         signal = signals.next() => bail!("ended at once by a second signal, {signal}"),
     }
     running.access.audit.finish().await;
+    if let Some(tracer) = &tracer {
+        tracer.finish().await;
+    }
     management_stop.cancel();
     // A request that did not end in time may still hold a connection; the process does not wait for it twice.
     let ending = async {

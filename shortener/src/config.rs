@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::{
     access::Mode, client::arguments::UrlsCommand, database::open::DatabaseUrl, http::host::Host,
-    keys::arguments::KeysCommand, rate_limit::Rate, redis_client,
+    keys::arguments::KeysCommand, rate_limit::Rate, redis_client, trace::arguments::TraceArguments,
 };
 
 /// A URL shortener: redirects, clicks and their API, on SQLite or Postgres.
@@ -108,6 +108,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub log: LogConfig,
+
+    #[command(flatten)]
+    pub trace: TraceArguments,
 }
 
 #[derive(clap::Args, Clone, Debug)]

@@ -38,3 +38,4 @@ pub mod router;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
+pub mod trace;

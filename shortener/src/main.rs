@@ -59,12 +59,12 @@ fn routes() -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    telemetry::init(&config.log)?;
+    telemetry::init(&config.log, config.trace.is_on())?;
     app::run(config).await
 }
 
 async fn migrate(mut config: MigrateConfig) -> anyhow::Result<()> {
-    telemetry::init(&config.log)?;
+    telemetry::init(&config.log, false)?;
     config.database.migrate = shortener::config::Migrate::Auto;
     let url = config.database.url()?;
     open::open(&url, &config.database).await?.close().await;

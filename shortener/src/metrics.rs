@@ -10,7 +10,7 @@ use prometheus::{
 
 use crate::{
     audit::log::AuditMetrics, clicks::metrics::ClickMetrics, links::metrics::LinkMetrics,
-    rate_limit::RateLimitMetrics, redis_client::RedisMetrics,
+    rate_limit::RateLimitMetrics, redis_client::RedisMetrics, trace::TraceMetrics,
 };
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
@@ -170,6 +170,11 @@ impl Metrics {
     /// Metrics of Redis, to be called once, if there is one.
     pub fn of_redis(&self) -> prometheus::Result<Arc<RedisMetrics>> {
         RedisMetrics::register(&self.registry).map(Arc::new)
+    }
+
+    /// Metrics of tracing, to be called once, if something is traced.
+    pub fn of_traces(&self) -> prometheus::Result<TraceMetrics> {
+        TraceMetrics::register(&self.registry)
     }
 
     /// The text that Prometheus scrapes.
