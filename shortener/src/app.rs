@@ -205,6 +205,10 @@ async fn start(
         metrics: Arc::clone(&metrics.audit),
     };
     let access = Arc::new(Access::start(given, tasks).await?);
+    let watching = db
+        .clone()
+        .watch(metrics.of_database(db.pool_names())?, stop.clone());
+    tasks.spawn_worker("watch of the database", stop.clone(), watching);
     let replicas = db.prompt().zip(db.lease());
     let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
     let redis = match config.links.redis()? {

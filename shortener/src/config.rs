@@ -65,6 +65,9 @@ pub enum Command {
     /// Print the table of settings as Markdown.
     #[command(hide = true)]
     Settings,
+    /// Print the table of metrics as Markdown.
+    #[command(hide = true)]
+    Metrics,
     /// Print the API's routes and the scopes that they ask for.
     #[command(hide = true)]
     Routes,

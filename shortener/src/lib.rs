@@ -30,6 +30,7 @@ pub mod http;
 pub mod invalid;
 pub mod letters;
 pub mod metrics;
+pub mod metrics_reference;
 pub mod moment;
 pub mod rate_limit;
 pub mod redis_client;

@@ -8,7 +8,7 @@ use shortener::{
     client::{self, Failure},
     config::{Cli, Command, Config, MigrateConfig},
     database::open,
-    healthcheck, keys, router, settings, telemetry,
+    healthcheck, keys, metrics_reference, router, settings, telemetry,
 };
 
 /// A redirect is a handful of small allocations, which this one makes faster than the system's.
@@ -45,6 +45,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             client::print::write(&String::from_utf8_lossy(&script))
         }
         Some(Command::Settings) => settings::print(),
+        Some(Command::Metrics) => metrics_reference::print(),
         Some(Command::Routes) => routes(),
     }
 }

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use axum::{extract::MatchedPath, http::StatusCode};
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, TextEncoder, core::Collector,
-    process_collector::ProcessCollector,
+    process_collector::ProcessCollector, proto::MetricFamily,
 };
 
 use crate::{
-    audit::log::AuditMetrics, clicks::metrics::ClickMetrics, links::metrics::LinkMetrics,
-    rate_limit::RateLimitMetrics, redis_client::RedisMetrics, trace::TraceMetrics,
+    audit::log::AuditMetrics, clicks::metrics::ClickMetrics, database::watch::DatabaseMetrics,
+    links::metrics::LinkMetrics, rate_limit::RateLimitMetrics, redis_client::RedisMetrics,
+    trace::TraceMetrics,
 };
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
@@ -177,9 +178,19 @@ impl Metrics {
         TraceMetrics::register(&self.registry)
     }
 
+    /// Metrics of the database's connections, to be called once.
+    pub fn of_database(&self, pools: &[&str]) -> prometheus::Result<DatabaseMetrics> {
+        DatabaseMetrics::register(&self.registry, pools)
+    }
+
+    /// All of them, as they are now.
+    pub fn families(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+
     /// The text that Prometheus scrapes.
     pub fn text(&self) -> prometheus::Result<String> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        TextEncoder::new().encode_to_string(&self.families())
     }
 }
 

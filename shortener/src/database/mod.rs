@@ -9,6 +9,7 @@ mod guarded;
 pub mod migrate;
 pub mod open;
 pub mod timestamp;
+pub mod watch;
 
 use std::{fs::File, sync::Arc};
 
