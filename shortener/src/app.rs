@@ -38,7 +38,7 @@ use crate::{
     replicas::{self, Duties, Replicas},
     router,
     shutdown::{Signals, Tasks},
-    urls::http::Judgement,
+    urls::{self, http::Judgement},
 };
 
 /// How many visits of links with a limit are counted at a time.
@@ -232,6 +232,8 @@ async fn start(
         metrics: Arc::clone(&metrics.links),
     };
     let links = Links::start(given, tasks, &stop);
+    let indexing = urls::list::indexer::run(db.clone(), stop.clone());
+    tasks.spawn_worker("index of words", stop.clone(), indexing);
     let given = Ingredients {
         config: &config.clicks,
         data_dir: &config.database.data_dir,

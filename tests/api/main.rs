@@ -24,6 +24,9 @@ mod headers;
 mod hosts;
 mod injection;
 mod junk;
+mod lists_cursors;
+mod lists_filters;
+mod lists_search;
 mod loops;
 mod pagination;
 mod problems;
@@ -36,6 +39,7 @@ mod vessels;
 // What is not the API, but answered beside it.
 mod health;
 mod home;
+mod openapi;
 
 // What the tests of bulk loads feed.
 mod rows;

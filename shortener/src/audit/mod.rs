@@ -7,11 +7,12 @@
 
 pub mod http;
 pub mod log;
+pub mod operations;
 pub mod store;
 
 use std::net::IpAddr;
 
-use crate::database::timestamp::Timestamp;
+use crate::{database::timestamp::Timestamp, http::paging::Listed};
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,7 +68,7 @@ pub struct Entry {
 }
 
 /// An entry as answered.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize, sqlx::FromRow)]
 pub struct AuditEntry {
     pub id: i64,
     #[serde(rename = "timestamp")]
@@ -82,4 +83,10 @@ pub struct AuditEntry {
     pub object_id: Option<i64>,
     pub client_address: Option<String>,
     pub status: Option<i16>,
+}
+
+impl Listed for AuditEntry {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod client_address;
 pub mod connections;
+pub mod cursor;
 pub mod envelope;
 pub mod extract;
 pub mod fields;

@@ -19,7 +19,7 @@ use crate::{
     http::{
         extract::{Created, Id, Json, JsonObject, Query},
         fields::text,
-        paging::{Listing, Page},
+        paging::{Listing, Order, Part},
     },
     links::Links,
     shutdown::Tasks,
@@ -32,15 +32,10 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<User>, ApiError> {
-    let page = query.read(Page::read)?;
+    let part = query.read(|fields| Part::read(fields, &uri, Order::OldestFirst))?;
     let only = caller.user();
-    let (rows, total) = tokio::try_join!(store::list(&db, only, page), store::count(&db, only))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (rows, count) = (store::list(&db, only, part), store::count(&db, only));
+    Listing::read(part, &uri, rows, count).await
 }
 
 /// `POST /users`

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use super::{NewUser, User, UserChange, bulk::UserRow};
 use crate::{
-    database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
+    database::{
+        Conn, Db, Either, Tx, copy::CopyText, either, part::push_part, timestamp::Timestamp,
+    },
     error::ApiError,
     events::store as events,
-    http::paging::{MAX_TOTAL, Page},
+    http::paging::{MAX_TOTAL, Part},
     links::{Links, change::Changed},
 };
 
@@ -37,7 +39,7 @@ pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<User>> {
 }
 
 /// All users, or `only` that one.
-pub async fn list(db: &Db, only: Option<i64>, page: Page) -> sqlx::Result<Vec<User>> {
+pub async fn list(db: &Db, only: Option<i64>, part: Part) -> sqlx::Result<Vec<User>> {
     either!(db.reader(), pool => {
         let mut query = sqlx::QueryBuilder::new(
             "select id, username, email, created_at from app_user where deleted_at is null",
@@ -45,8 +47,7 @@ pub async fn list(db: &Db, only: Option<i64>, page: Page) -> sqlx::Result<Vec<Us
         if let Some(id) = only {
             query.push(" and id = ").push_bind(id);
         }
-        query.push(" order by id limit ").push_bind(page.size);
-        query.push(" offset ").push_bind(page.offset());
+        push_part(&mut query, "id", part);
         query.build_query_as().fetch_all(pool).await
     })
 }
