@@ -4,6 +4,7 @@ use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axum::{
+    Router,
     extract::FromRef,
     http::{HeaderMap, header},
 };
@@ -110,16 +111,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let metrics = Arc::new(Metrics::new().context("could not set up the metrics")?);
     let readiness = Readiness::new(metrics.ready.clone());
-    let management_router = health::router(Arc::clone(&metrics), readiness.clone());
     let management_stop = CancellationToken::new();
-    tasks.spawn(server::serve(
+    serve_management(
         management,
-        Room::unlimited(),
-        move |peer| Routed::new(management_router.clone(), peer),
-        tasks.clone(),
+        health::router(Arc::clone(&metrics), readiness.clone()),
+        &tasks,
         management_stop.clone(),
-        Duration::from_secs(1),
-    ));
+    );
 
     let tracer = match config.trace.settings()? {
         Some(settings) => Some(Tracer::start(settings, &tasks, metrics.of_traces()?)?),
@@ -171,7 +169,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tracer.finish().await;
     }
     management_stop.cancel();
-    // A request that did not end in time may still hold a connection; the process does not wait for it twice.
+    end(&running, &db, &tasks).await;
+    Ok(())
+}
+
+/// Gives back what is held. A request that did not end in time may still hold a connection; the process does not wait for it
+/// twice.
+async fn end(running: &Running, db: &Db, tasks: &Tasks) {
     let ending = async {
         if let Some(replicas) = &running.replicas {
             replicas.leave().await;
@@ -183,7 +187,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!("ended with requests under way");
     }
     tracing::info!("stopped");
-    Ok(())
+}
+
+fn serve_management(listener: TcpListener, router: Router, tasks: &Tasks, stop: CancellationToken) {
+    tasks.spawn(server::serve(
+        listener,
+        Room::unlimited(),
+        move |peer| Routed::new(router.clone(), peer),
+        tasks.clone(),
+        stop,
+        Duration::from_secs(1),
+    ));
 }
 
 /// What runs beside the requests.

@@ -63,7 +63,7 @@ pub async fn wrap(
     let span = span(&id, traced.as_deref());
     let cut_off = async {
         tokio::time::sleep(class.patience()).await;
-        no_return.is_not_passed().await;
+        no_return.wait().await;
     };
     let handled = async {
         if let Err(error) = framed {
@@ -72,9 +72,7 @@ pub async fn wrap(
         tokio::select! {
             biased;
             response = next.run(request) => response,
-            () = cut_off => {
-                ApiError::Unavailable(anyhow::anyhow!("the request took too long")).into_response()
-            }
+            () = cut_off => late().into_response(),
         }
     };
     let handled = trace::within(traced.clone(), handled);
@@ -99,12 +97,11 @@ pub async fn wrap(
             request_id: id.to_str().unwrap_or_default(),
         });
     }
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    response.headers_mut().insert(REQUEST_ID, id);
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
 
     let duration = started.elapsed();
     let status = response.status();
@@ -143,6 +140,10 @@ pub struct ProblemDocument<'a> {
     kind: &'a str,
 }
 
+fn late() -> ApiError {
+    ApiError::Unavailable(anyhow::anyhow!("the request took too long"))
+}
+
 /// What each line of the log says of the request that it is about; of its trace, too, if it has one, so that one leads to
 /// the other.
 fn span(id: &HeaderValue, traced: Option<&Traced>) -> tracing::Span {
@@ -179,7 +180,8 @@ impl PointOfNoReturn {
         self.0.lock_owned().await
     }
 
-    async fn is_not_passed(self) {
+    /// Waits until the request may be cut off.
+    async fn wait(self) {
         drop(self.0.lock_owned().await);
     }
 }
