@@ -38,6 +38,7 @@ use crate::{
     replicas::{self, Duties, Replicas},
     router,
     shutdown::{Signals, Tasks},
+    trace::Tracer,
     urls::{self, http::Judgement},
 };
 
@@ -120,6 +121,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Duration::from_secs(1),
     ));
 
+    let tracer = match config.trace.settings()? {
+        Some(settings) => Some(Tracer::start(settings, &tasks, metrics.of_traces()?)?),
+        None => None,
+    };
     let url = config.database.url()?;
     let opening = open::open(&url, &config.database);
     let Some(db) = unless_stopped(&mut signals, opening).await? else {
@@ -139,6 +144,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         redirects: state.redirects.clone(),
         metrics: Arc::clone(&metrics.http),
         trusted_proxies: Arc::clone(&state.envelope.trusted_proxies),
+        tracer: tracer.clone(),
     });
     let router = router::build(state);
     let make = move |peer| {
@@ -161,6 +167,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         signal = signals.next() => bail!("ended at once by a second signal, {signal}"),
     }
     running.access.audit.finish().await;
+    if let Some(tracer) = &tracer {
+        tracer.finish().await;
+    }
     management_stop.cancel();
     // A request that did not end in time may still hold a connection; the process does not wait for it twice.
     let ending = async {
@@ -202,6 +211,10 @@ async fn start(
         metrics: Arc::clone(&metrics.audit),
     };
     let access = Arc::new(Access::start(given, tasks).await?);
+    let watching = db
+        .clone()
+        .watch(metrics.of_database(db.pool_names())?, stop.clone());
+    tasks.spawn_worker("watch of the database", stop.clone(), watching);
     let replicas = db.prompt().zip(db.lease());
     let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
     let redis = match config.links.redis()? {

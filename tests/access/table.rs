@@ -37,14 +37,18 @@ const CALLERS: [Caller; 7] = [
 /// The route, the scope it asks for, and each caller's status. To whom a thing does not belong, it does not exist; lists show
 /// what is one's own, so that they are for everybody (`ownership.rs` looks into them).
 #[rustfmt::skip]
-const TABLE: [(&str, &str, [u16; 7]); 27] = [
+const TABLE: [(&str, &str, [u16; 7]); 31] = [
     //                                            none wrong other revoked expired owner admin
     ("GET /",                      "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /assets/home.css",       "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /assets/home.js",        "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /docs",                  "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /assets/docs.css",       "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /assets/docs.js",        "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /{short_code}",          "public",     [302, 302, 302, 302, 302, 302, 302]),
     ("GET /urls/{id}/redirect",    "public",     [302, 302, 302, 302, 302, 302, 302]),
     ("GET /health",                "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /openapi.json",          "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /users",                 "read",       [401, 403, 200, 401, 401, 200, 200]),
     ("POST /users",                "admin",      [401, 403, 403, 401, 401, 403, 201]),
     ("POST /users/bulk",           "admin",      [401, 403, 403, 401, 401, 403, 201]),
@@ -69,10 +73,13 @@ const TABLE: [(&str, &str, [u16; 7]); 27] = [
 ];
 
 /// What is not served under `/api/v1` too.
-const AT_THE_ROOT_ONLY: [&str; 4] = [
+const AT_THE_ROOT_ONLY: [&str; 7] = [
     "GET /",
     "GET /assets/home.css",
     "GET /assets/home.js",
+    "GET /docs",
+    "GET /assets/docs.css",
+    "GET /assets/docs.js",
     "GET /{short_code}",
 ];
 

@@ -1,0 +1,168 @@
+//! What `/openapi.json` says of URLs.
+
+use schemars::json_schema;
+use serde_json::json;
+
+use super::{
+    ShortUrl, Title, original_url::OriginalUrl, redirect_status::RedirectStatus,
+    short_code::ShortCode,
+};
+use crate::{
+    bulk::Imported,
+    database::timestamp::Timestamp,
+    openapi::{Answer, Body, Operation, Slice, of},
+};
+
+const MISSING: &str = "There is no such URL, or it is another user's";
+
+const TARGET: &str = "`http` or `https` with a host, without blanks, user name or password; at most 8 KiB unless a setting says otherwise. Not an address of this service";
+
+pub fn slice() -> Slice {
+    Slice {
+        tag: "URLs",
+        description: "What is shortened, by whom, under which code.",
+        operations: vec![list(), create(), load(), show(), update(), delete()],
+    }
+}
+
+fn list() -> Operation {
+    let flag = json_schema!({"type": "boolean"});
+    Operation::get("/urls", "listUrls", "List URLs")
+        .describe("By id. A user's key lists that user's.")
+        .query_id("user_id", "Only this user's")
+        .query(
+            "is_active",
+            flag,
+            "Only those that can be followed, or cannot",
+        )
+        .answers_list::<ShortUrl>("URLs")
+}
+
+fn create() -> Operation {
+    let user_id = json_schema!({"type": "integer", "format": "int64"});
+    let body = Body::json("NewUrl", "What a new URL is made of")
+        .required("user_id", user_id, "The owner")
+        .required("original_url", of::<OriginalUrl>(), TARGET)
+        .optional("title", of::<Title>(), "What people call it, on one line")
+        .optional(
+            "short_code",
+            of::<ShortCode>(),
+            "Case-sensitive; six letters and digits are drawn if it is left out. Words that the service keeps for itself, such as `api`, are refused",
+        );
+    let body = options(body)
+        .example(
+            "least",
+            json!({"user_id": 1, "original_url": "https://example.com/page"}),
+        )
+        .example(
+            "campaign",
+            json!({
+                "user_id": 1,
+                "original_url": "https://example.com/launch?utm_source=poster",
+                "title": "Poster",
+                "short_code": "launch",
+                "expires_at": "2030-01-31T12:00:00Z",
+                "status": 307,
+                "forward_query": true,
+            }),
+        );
+    let id = "$response.body#/id";
+    Operation::post("/urls", "createUrl", "Shorten a URL")
+        .describe("The same `original_url` may be shortened any number of times: each gets a code of its own.")
+        .body(body)
+        .answer(
+            Answer::json::<ShortUrl>(201, "The new URL")
+                .leads_to("show", "getUrl", "id", id)
+                .leads_to("update", "updateUrl", "id", id)
+                .leads_to("delete", "deleteUrl", "id", id)
+                .leads_to("statistics", "getUrlStatistics", "id", id)
+                .leads_to("follow", "followUrl", "short_code", "$response.body#/short_code")
+                .leads_to("events", "listEvents", "url_id", id)
+                .feeds("log", "createEvent", "url_id", id),
+        )
+        .refuses(404, "There is no such user, or the key is another user's")
+        .refuses(409, "The short code is taken")
+}
+
+fn load() -> Operation {
+    Operation::post("/urls/bulk", "loadUrls", "Load a CSV file of URLs")
+        .describe("The columns are `id`, `user_id`, `short_code`, `original_url`, `title`, `is_active`, `created_at` and `updated_at`. The file is loaded as a whole or not at all.")
+        .body(Body::csv_file("UrlsFile", "A form with `urls.csv`"))
+        .answer(Answer::json::<Imported>(201, "All rows were added"))
+        .refuses(409, "An id or short code is taken; `errors` says in which line")
+        .refuses(422, "A row cannot be accepted; `errors` says which and why")
+}
+
+fn show() -> Operation {
+    Operation::get("/urls/{id}", "getUrl", "Show a URL")
+        .id("The URL's")
+        .answer(Answer::json::<ShortUrl>(200, "The URL"))
+        .refuses(404, MISSING)
+}
+
+fn update() -> Operation {
+    let flag = json_schema!({"type": "boolean"});
+    let body = Body::json("UrlChange", "What is to be different; one field at least")
+        .given("original_url", of::<OriginalUrl>(), TARGET)
+        .optional("title", of::<Title>(), "On one line; null takes it away")
+        .given("is_active", flag, "Whether it can be followed");
+    let body = options(body)
+        .needs_one()
+        .example("switch off", json!({"is_active": false}))
+        .example(
+            "end",
+            json!({"expires_at": "2030-01-31T12:00:00Z", "title": null}),
+        );
+    Operation::put("/urls/{id}", "updateUrl", "Change a URL")
+        .describe("Fields that are not named stay. When this is answered, every replica obeys it.")
+        .id("The URL's")
+        .body(body)
+        .answer(
+            Answer::json::<ShortUrl>(200, "The URL as it is now").leads_to(
+                "show",
+                "getUrl",
+                "id",
+                "$response.body#/id",
+            ),
+        )
+        .refuses(404, MISSING)
+}
+
+fn delete() -> Operation {
+    Operation::delete("/urls/{id}", "deleteUrl", "Delete a URL")
+        .describe("Its short code is never given out again. When this is answered, every replica obeys it.")
+        .id("The URL's")
+        .answer(Answer::empty(204, "The URL is deleted"))
+        .refuses(404, MISSING)
+}
+
+/// How a URL is followed.
+fn options(body: Body) -> Body {
+    let flag = json_schema!({"type": "boolean"});
+    let visits = json_schema!({"type": "integer", "format": "int64", "minimum": 1});
+    body.given(
+        "status",
+        of::<RedirectStatus>(),
+        "What visitors are answered with; 302 for a new URL",
+    )
+    .given(
+        "forward_query",
+        flag,
+        "Whether the visitor's query is appended to the target's own; false for a new URL",
+    )
+    .optional(
+        "starts_at",
+        of::<Timestamp>(),
+        "Before this time the link answers 404; null for no such time",
+    )
+    .optional(
+        "expires_at",
+        of::<Timestamp>(),
+        "From this time on the link answers 410; null for no such time. After `starts_at`",
+    )
+    .optional(
+        "max_clicks",
+        visits,
+        "How many visitors get through, over all replicas; null for any number",
+    )
+}
