@@ -26,6 +26,7 @@ use crate::{
         host::Host,
         server::{self, Routed},
     },
+    idempotency::retention,
     links::{self, Links},
     metrics::Metrics,
     rate_limit::{self, RateLimits},
@@ -226,6 +227,8 @@ async fn start(
         metrics: Arc::clone(&metrics.links),
     };
     let links = Links::start(given, tasks, &stop);
+    let cleaning = retention::keep_clean(db.clone(), config.idempotency_hours, stop.clone());
+    tasks.spawn_worker("idempotency keys' retention", stop.clone(), cleaning);
     let given = Ingredients {
         config: &config.clicks,
         data_dir: &config.database.data_dir,

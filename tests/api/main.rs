@@ -4,12 +4,14 @@
 //! One file per subject; where a rule has many inputs, the inputs are a table.
 
 // The resources.
+mod batch;
 mod bulk;
 mod bulk_conflicts;
 mod bulk_refusals;
 mod events;
 mod original_urls;
 mod redirects;
+mod restore;
 mod short_codes;
 mod uploads;
 mod urls;
@@ -17,11 +19,14 @@ mod users;
 
 // What holds on every route.
 mod concurrency;
+mod conditional;
 mod headers;
 mod hosts;
+mod idempotency;
 mod junk;
 mod loops;
 mod pagination;
+mod patch;
 mod problems;
 mod strangers;
 mod timestamps;

@@ -1,6 +1,7 @@
 //! What survives what: ends, crashes, starts at the same time, wrong settings, a database that goes away.
 
 mod crash;
+mod idempotency;
 mod postgres_away;
 mod settings;
 mod shutdown;

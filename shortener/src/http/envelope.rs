@@ -151,13 +151,7 @@ fn render(response: &mut Response, problem: &Problem, id: &HeaderValue, wants_pa
         response.headers_mut().extend(page_headers());
         return;
     }
-    let mut body = json!({
-        "type": "about:blank",
-        "title": problem.status.canonical_reason().unwrap_or("Error"),
-        "status": problem.status.as_u16(),
-        "detail": problem.detail,
-        "errors": problem.errors,
-    });
+    let mut body = problem.json();
     if problem.status == StatusCode::INTERNAL_SERVER_ERROR {
         body["request_id"] = json!(id.to_str().unwrap_or_default());
     }

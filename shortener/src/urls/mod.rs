@@ -1,6 +1,8 @@
 //! URLs: what is shortened, by whom, under which code.
 
+pub mod batch;
 pub mod bulk;
+pub mod edit;
 pub mod http;
 pub mod options;
 pub mod original_url;
@@ -15,6 +17,7 @@ use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::conditional::Versioned,
     invalid::{self, Invalid},
 };
 
@@ -37,6 +40,12 @@ pub struct ShortUrl {
     pub updated_at: Timestamp,
     /// Grows with every change.
     pub version: i64,
+}
+
+impl Versioned for ShortUrl {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// What people call a URL in lists.

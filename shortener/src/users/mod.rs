@@ -6,6 +6,7 @@ pub mod store;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::conditional::Versioned,
     invalid::{self, Invalid},
 };
 
@@ -21,6 +22,15 @@ pub struct User {
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
+    /// Grows with every change. Told as `ETag` alone: a user's answer is what the contract says.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl Versioned for User {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// What a user is called. Two users may be called the same.
