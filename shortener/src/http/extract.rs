@@ -105,6 +105,7 @@ where
 }
 
 async fn read_object(request: Request, max_bytes: u64) -> Result<Fields, ApiError> {
+    refuse_encoded(request.headers())?;
     let bytes = read_all(request.into_body(), LimitsConfig::or_none(max_bytes)).await?;
     if bytes.is_empty() {
         return Err(ApiError::Malformed("the body is empty".to_owned()));
@@ -130,6 +131,17 @@ fn essence(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or(value);
     Some(essence.trim().to_ascii_lowercase())
+}
+
+/// Refuses a compressed body (RFC 9110, 8.4): a kilobyte of it could be a gigabyte.
+pub fn refuse_encoded(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    Err(ApiError::UnsupportedMediaType(
+        "the body is compressed: send it as it is, without Content-Encoding",
+    ))
 }
 
 async fn read_all(body: Body, limit: u64) -> Result<Bytes, ApiError> {

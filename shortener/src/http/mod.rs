@@ -2,9 +2,11 @@
 
 pub mod client_address;
 pub mod conditional;
+pub mod connections;
 pub mod envelope;
 pub mod extract;
 pub mod fields;
+pub mod framing;
 pub mod guard;
 pub mod host;
 mod leftover;

@@ -2,14 +2,17 @@
 
 pub mod batch;
 pub mod bulk;
+pub mod confusable;
 pub mod edit;
 pub mod http;
 pub mod options;
 pub mod original_url;
+pub mod private_target;
 pub mod redirect_status;
 pub mod short_code;
 pub mod store;
 
+use confusable::Warnings;
 use options::{OptionsChange, RedirectOptions};
 use original_url::OriginalUrl;
 
@@ -40,6 +43,9 @@ pub struct ShortUrl {
     pub updated_at: Timestamp,
     /// Grows with every change.
     pub version: i64,
+    /// What its target looks like, but may not be.
+    #[sqlx(flatten)]
+    pub warnings: Warnings,
 }
 
 impl Versioned for ShortUrl {
@@ -100,6 +106,7 @@ impl UrlChange {
         }
         if let Some(original_url) = &self.original_url {
             original_url.as_str().clone_into(&mut after.original_url);
+            after.warnings = Warnings::of(&after.original_url);
         }
         after.is_active = self.is_active.unwrap_or(before.is_active);
         after.options = self.options.apply(&before.options);
@@ -148,6 +155,7 @@ mod tests {
             created_at: at,
             updated_at: at,
             version: 1,
+            warnings: Warnings::default(),
         }
     }
 
