@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 # Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
-GENERATED := docs/settings.md
+GENERATED := docs/openapi.json docs/settings.md
 
 .PHONY: help
 help: ## List these targets
@@ -62,6 +62,9 @@ generated: $(GENERATED) ## Rewrite the committed files that a program generates
 
 # Phony: only the program knows whether its own output is fresh.
 .PHONY: $(GENERATED)
+docs/openapi.json:
+	@scripts/needs rust
+	text=$$(cargo run --quiet --locked --bin shortener openapi) && echo "$$text" >$@
 docs/settings.md:
 	@scripts/needs rust
 	text=$$(cargo run --quiet --locked --bin shortener settings) && echo "$$text" >$@

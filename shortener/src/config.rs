@@ -74,6 +74,8 @@ pub enum Command {
     /// Print the API's routes and the scopes that they ask for.
     #[command(hide = true)]
     Routes,
+    /// Print the OpenAPI document of the API, which `/openapi.json` serves.
+    Openapi,
 }
 
 #[derive(clap::Args, Clone, Debug)]

@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
 
 use crate::{
     bulk::BadRow,
@@ -206,19 +205,6 @@ pub struct Problem {
     pub status: StatusCode,
     pub detail: String,
     pub errors: FieldErrors,
-}
-
-impl Problem {
-    /// As RFC 9457 has it.
-    pub fn json(&self) -> Value {
-        json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "errors": self.errors,
-        })
-    }
 }
 
 impl IntoResponse for ApiError {

@@ -32,6 +32,7 @@ pub mod invalid;
 pub mod letters;
 pub mod metrics;
 pub mod moment;
+pub mod openapi;
 pub mod rate_limit;
 pub mod redis_client;
 pub mod replicas;

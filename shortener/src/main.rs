@@ -8,7 +8,7 @@ use shortener::{
     client::{self, Failure},
     config::{Cli, Command, Config, MigrateConfig},
     database::open,
-    healthcheck, keys, router, settings, telemetry,
+    healthcheck, keys, openapi, router, settings, telemetry,
 };
 
 /// A redirect is a handful of small allocations, which this one makes faster than the system's.
@@ -46,6 +46,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Some(Command::Settings) => settings::print(),
         Some(Command::Routes) => routes(),
+        Some(Command::Openapi) => openapi::print(),
     }
 }
 

@@ -43,12 +43,13 @@ impl RouteClass {
     pub fn of(path: Option<&MatchedPath>) -> Self {
         match path.map(MatchedPath::as_str) {
             None => Self::Unknown,
-            Some("/") => Self::Page,
+            Some("/" | "/docs") => Self::Page,
             Some("/{short_code}") => Self::Redirect,
             Some(path) if path.starts_with("/assets/") => Self::Page,
             Some(path) if path.ends_with("/redirect") => Self::Redirect,
             Some(path) if path.ends_with("/bulk") => Self::Bulk,
             Some(path) if path.ends_with("/health") => Self::Health,
+            Some(path) if path.ends_with("/openapi.json") => Self::Page,
             Some(_) => Self::Api,
         }
     }

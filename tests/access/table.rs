@@ -42,9 +42,13 @@ const TABLE: [(&str, &str, [u16; 7]); 31] = [
     ("GET /",                      "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /assets/home.css",       "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /assets/home.js",        "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /docs",                  "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /assets/docs.css",       "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /assets/docs.js",        "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /{short_code}",          "public",     [302, 302, 302, 302, 302, 302, 302]),
     ("GET /urls/{id}/redirect",    "public",     [302, 302, 302, 302, 302, 302, 302]),
     ("GET /health",                "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /openapi.json",          "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /users",                 "read",       [401, 403, 200, 401, 401, 200, 200]),
     ("POST /users",                "admin",      [401, 403, 403, 401, 401, 403, 201]),
     ("POST /users/bulk",           "admin",      [401, 403, 403, 401, 401, 403, 201]),
@@ -74,10 +78,13 @@ const TABLE: [(&str, &str, [u16; 7]); 31] = [
 ];
 
 /// What is not served under `/api/v1` too.
-const AT_THE_ROOT_ONLY: [&str; 4] = [
+const AT_THE_ROOT_ONLY: [&str; 7] = [
     "GET /",
     "GET /assets/home.css",
     "GET /assets/home.js",
+    "GET /docs",
+    "GET /assets/docs.css",
+    "GET /assets/docs.js",
     "GET /{short_code}",
 ];
 

@@ -41,6 +41,7 @@ mod vessels;
 // What is not the API, but answered beside it.
 mod health;
 mod home;
+mod openapi;
 
 // What the tests of bulk loads feed.
 mod rows;

@@ -7,6 +7,7 @@
 
 pub mod http;
 pub mod log;
+pub mod operations;
 pub mod store;
 
 use std::net::IpAddr;
@@ -75,7 +76,7 @@ pub struct Entry {
 }
 
 /// An entry as answered.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize, sqlx::FromRow)]
 pub struct AuditEntry {
     pub id: i64,
     #[serde(rename = "timestamp")]

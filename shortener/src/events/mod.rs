@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod http;
+pub mod operations;
 pub mod store;
 
 use serde_json::value::RawValue;
@@ -9,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::{
     database::timestamp::Timestamp,
     invalid::{self, Invalid},
+    openapi::value_schema,
 };
 
 const MAX_TYPE: usize = 64;
@@ -17,7 +19,7 @@ const MAX_TYPE: usize = 64;
 pub const CLICK: &str = "click";
 
 /// An entry of the log as answered.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, schemars::JsonSchema, serde::Serialize)]
 pub struct Event {
     pub id: i64,
     pub url_id: i64,
@@ -26,6 +28,7 @@ pub struct Event {
     #[serde(rename = "timestamp")]
     pub occurred_at: Timestamp,
     /// Always a JSON object.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub details: Box<RawValue>,
 }
 
@@ -73,6 +76,12 @@ impl Details {
         &self.0
     }
 }
+
+value_schema!(EventType, {
+    "type": "string", "minLength": 1, "maxLength": MAX_TYPE, "pattern": r"\S", "examples": [CLICK]
+});
+
+value_schema!(Details, {"type": "object", "additionalProperties": true});
 
 /// What a new event is made of.
 #[derive(Clone, Debug)]

@@ -10,13 +10,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
 
 use super::{client_address::TrustedProxies, framing};
 use crate::{
-    error::{ApiError, Problem},
+    error::{ApiError, FieldErrors, Problem},
     metrics::{HttpMetrics, RouteClass},
     redirect::page,
 };
@@ -106,6 +105,41 @@ pub async fn wrap(
     response
 }
 
+/// What went wrong (RFC 9457).
+#[derive(schemars::JsonSchema, serde::Serialize)]
+#[schemars(rename = "Problem", extend("title" = "Problem"))]
+pub struct ProblemDocument<'a> {
+    /// A sentence for people.
+    detail: &'a str,
+    /// A sentence for each value that is wrong, by its name.
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    errors: &'a FieldErrors,
+    /// Names the request in the service's log; only where the service is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// The HTTP status.
+    status: u16,
+    /// What the status is called.
+    title: &'a str,
+    /// `about:blank`: the status says it all.
+    #[serde(rename = "type")]
+    kind: &'a str,
+}
+
+impl<'a> ProblemDocument<'a> {
+    /// What is told of `problem`, with the request's id if that helps.
+    pub fn of(problem: &'a Problem, request_id: Option<&'a str>) -> Self {
+        Self {
+            detail: &problem.detail,
+            errors: &problem.errors,
+            request_id,
+            status: problem.status.as_u16(),
+            title: problem.status.canonical_reason().unwrap_or("Error"),
+            kind: "about:blank",
+        }
+    }
+}
+
 /// The client's address, for handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub std::net::IpAddr);
@@ -178,11 +212,11 @@ fn render(response: &mut Response, problem: &Problem, id: &HeaderValue, wants_pa
         response.headers_mut().extend(page_headers());
         return;
     }
-    let mut body = problem.json();
-    if problem.status == StatusCode::INTERNAL_SERVER_ERROR {
-        body["request_id"] = json!(id.to_str().unwrap_or_default());
-    }
-    *response.body_mut() = body.to_string().into();
+    let is_ours = problem.status == StatusCode::INTERNAL_SERVER_ERROR;
+    let id = is_ours.then(|| id.to_str().unwrap_or_default());
+    let document = ProblemDocument::of(problem, id);
+    let body = serde_json::to_vec(&document).expect("texts and numbers can be written");
+    *response.body_mut() = body.into();
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(

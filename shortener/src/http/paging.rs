@@ -13,8 +13,8 @@ use super::{
     fields::{Fields, Reported, digits, text},
 };
 
-const DEFAULT_SIZE: i64 = 20;
-const MAX_SIZE: i64 = 100;
+pub const DEFAULT_SIZE: i64 = 20;
+pub const MAX_SIZE: i64 = 100;
 
 /// Totals are counted up to here and not told beyond: counting a large table takes as long as reading it.
 pub const MAX_TOTAL: i64 = 10_000;

@@ -6,6 +6,7 @@ use axum::{
     extract::{OriginalUri, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -27,10 +28,12 @@ use crate::{
 };
 
 /// A key as answered to whoever made it: the one time that it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "KeyWithSecret")]
 pub struct NewKeyAnswer {
     #[serde(flatten)]
     pub about: Key,
+    /// What is sent as `Authorization: Bearer <key>`.
     pub key: String,
 }
 

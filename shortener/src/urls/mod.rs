@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod confusable;
 pub mod edit;
 pub mod http;
+pub mod operations;
 pub mod options;
 pub mod original_url;
 pub mod private_target;
@@ -22,12 +23,13 @@ use crate::{
     database::timestamp::Timestamp,
     http::conditional::Versioned,
     invalid::{self, Invalid},
+    openapi::value_schema,
 };
 
 const MAX_TITLE: usize = 1_000;
 
 /// A shortened URL as stored and as answered.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize, sqlx::FromRow)]
 pub struct ShortUrl {
     pub id: i64,
     pub user_id: i64,
@@ -71,6 +73,8 @@ impl Title {
         &self.0
     }
 }
+
+value_schema!(Title, {"type": "string", "maxLength": MAX_TITLE, "examples": ["Launch"]});
 
 /// What a new URL is made of.
 #[derive(Clone, Debug)]

@@ -2,12 +2,14 @@
 
 pub mod bulk;
 pub mod http;
+pub mod operations;
 pub mod store;
 
 use crate::{
     database::timestamp::Timestamp,
     http::conditional::Versioned,
     invalid::{self, Invalid},
+    openapi::value_schema,
 };
 
 const MAX_USERNAME: usize = 255;
@@ -16,7 +18,7 @@ const MAX_USERNAME: usize = 255;
 const MAX_EMAIL: usize = 254;
 
 /// A user as stored and as answered.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize, sqlx::FromRow)]
 pub struct User {
     pub id: i64,
     pub username: String,
@@ -76,6 +78,14 @@ fn is_host(text: &str) -> bool {
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '[' | ']' | ':'))
 }
+
+value_schema!(Username, {
+    "type": "string", "minLength": 1, "maxLength": MAX_USERNAME, "pattern": r"\S", "examples": ["Ada Lovelace"]
+});
+
+value_schema!(Email, {
+    "type": "string", "minLength": 3, "maxLength": MAX_EMAIL, "pattern": r"^[^@\s]+@[^@\s]+$", "examples": ["ada@example.com"]
+});
 
 /// What a new user is made of.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ use crate::{
     error::ApiError,
     http::{
         conditional::Conditions,
+        envelope::ProblemDocument,
         extract::{Json, JsonObject},
         fields::{Fields, integer, positive},
     },
@@ -29,7 +31,7 @@ use crate::{
 };
 
 /// What became of one operation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct BatchResult {
     /// The status that a call of its own would have been answered with.
     status: u16,
@@ -38,11 +40,12 @@ pub struct BatchResult {
     url: Option<ShortUrl>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ProblemDocument<'static>>")]
     problem: Option<Value>,
 }
 
 /// What became of each operation, in their order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct BatchAnswer {
     results: Vec<BatchResult>,
 }
@@ -112,7 +115,9 @@ impl BatchResult {
             Ok(Done::Deleted(_)) => (StatusCode::NO_CONTENT, None, None),
             Err(refused) => {
                 let problem = refused.problem();
-                (problem.status, None, Some(problem.json()))
+                let document = serde_json::to_value(ProblemDocument::of(&problem, None));
+                let document = document.expect("texts and numbers can be written");
+                (problem.status, None, Some(document))
             }
         };
         Self {
