@@ -39,7 +39,7 @@ use crate::{
     replicas::{self, Duties, Replicas},
     router,
     shutdown::{Signals, Tasks},
-    urls::http::Judgement,
+    urls::{self, http::Judgement},
 };
 
 /// How many visits of links with a limit are counted at a time.
@@ -235,6 +235,8 @@ async fn start(
     let links = Links::start(given, tasks, &stop);
     let cleaning = retention::keep_clean(db.clone(), config.idempotency_hours, stop.clone());
     tasks.spawn_worker("idempotency keys' retention", stop.clone(), cleaning);
+    let indexing = urls::list::indexer::run(db.clone(), stop.clone());
+    tasks.spawn_worker("index of words", stop.clone(), indexing);
     let given = Ingredients {
         config: &config.clicks,
         data_dir: &config.database.data_dir,

@@ -12,7 +12,7 @@ pub mod store;
 
 use std::net::IpAddr;
 
-use crate::database::timestamp::Timestamp;
+use crate::{database::timestamp::Timestamp, http::paging::Listed};
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,4 +91,10 @@ pub struct AuditEntry {
     pub object_id: Option<i64>,
     pub client_address: Option<String>,
     pub status: Option<i16>,
+}
+
+impl Listed for AuditEntry {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }

@@ -8,6 +8,7 @@ pub mod failure;
 mod guarded;
 pub mod migrate;
 pub mod open;
+pub mod part;
 pub mod timestamp;
 
 use std::{fs::File, sync::Arc};

@@ -19,7 +19,7 @@ use crate::{
     http::{
         extract::{Created, JsonObject, Query},
         fields::{digits, integer, text},
-        paging::{Listing, Page},
+        paging::{Listing, Order, Part},
     },
     idempotency::http::{Begun, Idempotency},
     urls::http::must_own,
@@ -36,27 +36,21 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<Event>, ApiError> {
-    let (filter, page) = query.read(|fields| {
+    let (filter, part) = query.read(|fields| {
         let url_id = fields.optional("url_id", text(digits));
         let user_id = fields.optional("user_id", text(digits));
         let event_type = fields.optional("event_type", text(EventType::parse));
-        let page = Page::read(fields);
+        let part = Part::read(fields, &uri, Order::NewestFirst);
         let filter = EventFilter {
             url_id: url_id?,
             user_id: caller.narrow(user_id?),
             event_type: event_type?.map(|event_type| event_type.as_str().to_owned()),
         };
-        Ok((filter, page?))
+        Ok((filter, part?))
     })?;
     clicks.barrier().await?;
-    let (rows, total) =
-        tokio::try_join!(store::list(&db, &filter, page), store::count(&db, &filter))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (rows, count) = (store::list(&db, &filter, part), store::count(&db, &filter));
+    Listing::read(part, &uri, rows, count).await
 }
 
 /// `POST /events`

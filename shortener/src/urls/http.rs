@@ -10,11 +10,12 @@ use axum::{
 
 use super::{
     NewUrl, ShortUrl, Title,
+    list::{self, UrlQuery},
     options::{OptionsChange, RedirectOptions},
     original_url::{OriginalUrl, UrlRules},
     redirect_status::RedirectStatus,
     short_code::ShortCode,
-    store::{self, UrlFilter},
+    store,
 };
 use crate::{
     access::Caller,
@@ -29,8 +30,8 @@ use crate::{
     http::{
         conditional::{Conditions, Read, Tagged},
         extract::{Created, Id, JsonObject, Query},
-        fields::{Fields, Reported, boolean, digits, flag, integer, positive, text, time},
-        paging::{Listing, Page},
+        fields::{Fields, Reported, boolean, integer, positive, text, time},
+        paging::Listing,
     },
     idempotency::http::{Begun, Idempotency, Work},
     links::Links,
@@ -96,26 +97,8 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<ShortUrl>, ApiError> {
-    let (filter, page) = query.read(|fields| {
-        let user_id = fields.optional("user_id", text(digits));
-        let is_active = fields.optional("is_active", text(flag));
-        let is_deleted = fields.optional("deleted", text(flag));
-        let page = Page::read(fields);
-        let filter = UrlFilter {
-            user_id: caller.narrow(user_id?),
-            is_active: is_active?,
-            is_deleted: is_deleted?.unwrap_or(false),
-        };
-        Ok((filter, page?))
-    })?;
-    let (rows, total) =
-        tokio::try_join!(store::list(&db, filter, page), store::count(&db, filter))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (query, part) = query.read(|fields| UrlQuery::read(fields, &uri, &caller))?;
+    list::read(&db, &query, part, &uri).await
 }
 
 /// `POST /urls`

@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod confusable;
 pub mod edit;
 pub mod http;
+pub mod list;
 pub mod operations;
 pub mod options;
 pub mod original_url;
@@ -21,7 +22,7 @@ use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
-    http::conditional::Versioned,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -53,6 +54,12 @@ pub struct ShortUrl {
 impl Versioned for ShortUrl {
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Listed for ShortUrl {
+    fn id(&self) -> i64 {
+        self.id
     }
 }
 

@@ -9,7 +9,6 @@ use super::{NewUrl, ShortUrl, bulk::UrlRow, short_code::ShortCode};
 use crate::{
     database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
     events::store as events,
-    http::paging::{MAX_TOTAL, Page},
 };
 
 /// The columns of a [`ShortUrl`].
@@ -19,25 +18,6 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
-
-/// Which URLs a list shows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct UrlFilter {
-    pub user_id: Option<i64>,
-    pub is_active: Option<bool>,
-    /// Deleted ones instead of those that are there.
-    pub is_deleted: bool,
-}
-
-impl UrlFilter {
-    fn presence(self) -> &'static str {
-        if self.is_deleted {
-            "deleted_at is not null"
-        } else {
-            "deleted_at is null"
-        }
-    }
-}
 
 /// Adds a URL and its `created` event, or returns `None` if it has no owner. Who wins a race for a code is decided by the
 /// unique constraint, not by a look-up beforehand.
@@ -166,38 +146,6 @@ pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<ShortUrl>> {
         .bind(id)
         .fetch_optional(pool)
         .await
-    })
-}
-
-pub async fn list(db: &Db, filter: UrlFilter, page: Page) -> sqlx::Result<Vec<ShortUrl>> {
-    either!(db.reader(), pool => {
-        let mut query = sqlx::QueryBuilder::new(concat!("select ", columns!(), " from url where "));
-        query.push(filter.presence());
-        if let Some(user_id) = filter.user_id {
-            query.push(" and user_id = ").push_bind(user_id);
-        }
-        if let Some(is_active) = filter.is_active {
-            query.push(" and is_active = ").push_bind(is_active);
-        }
-        query.push(" order by id limit ").push_bind(page.size);
-        query.push(" offset ").push_bind(page.offset());
-        query.build_query_as().fetch_all(pool).await
-    })
-}
-
-/// The number of URLs that `filter` lets through, or more than [`MAX_TOTAL`].
-pub async fn count(db: &Db, filter: UrlFilter) -> sqlx::Result<i64> {
-    either!(db.reader(), pool => {
-        let mut query = sqlx::QueryBuilder::new("select count(*) from (select 1 from url where ");
-        query.push(filter.presence());
-        if let Some(user_id) = filter.user_id {
-            query.push(" and user_id = ").push_bind(user_id);
-        }
-        if let Some(is_active) = filter.is_active {
-            query.push(" and is_active = ").push_bind(is_active);
-        }
-        query.push(" limit ").push_bind(MAX_TOTAL + 1).push(") as counted");
-        query.build_query_scalar().fetch_one(pool).await
     })
 }
 

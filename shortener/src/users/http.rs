@@ -24,7 +24,7 @@ use crate::{
         conditional::{Conditions, Read, Tagged},
         extract::{Created, Id, JsonObject, MergePatch, Query},
         fields::{Fields, Reported, text},
-        paging::{Listing, Page},
+        paging::{Listing, Order, Part},
     },
     idempotency::http::{Begun, Idempotency, Work},
     links::Links,
@@ -41,15 +41,10 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<User>, ApiError> {
-    let page = query.read(Page::read)?;
+    let part = query.read(|fields| Part::read(fields, &uri, Order::OldestFirst))?;
     let only = caller.user();
-    let (rows, total) = tokio::try_join!(store::list(&db, only, page), store::count(&db, only))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (rows, count) = (store::list(&db, only, part), store::count(&db, only));
+    Listing::read(part, &uri, rows, count).await
 }
 
 /// `POST /users`

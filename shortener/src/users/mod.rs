@@ -7,7 +7,7 @@ pub mod store;
 
 use crate::{
     database::timestamp::Timestamp,
-    http::conditional::Versioned,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -32,6 +32,12 @@ pub struct User {
 impl Versioned for User {
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Listed for User {
+    fn id(&self) -> i64 {
+        self.id
     }
 }
 

@@ -9,13 +9,14 @@ use crate::{
         copy::CopyText,
         either,
         failure::{Taken, taken},
+        part::push_part,
         timestamp::Timestamp,
     },
     error::ApiError,
     events::store as events,
     http::{
         conditional::Conditions,
-        paging::{MAX_TOTAL, Page},
+        paging::{MAX_TOTAL, Part},
     },
     links::{Links, change::Changed},
 };
@@ -63,7 +64,7 @@ pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<User>> {
 }
 
 /// All users, or `only` that one.
-pub async fn list(db: &Db, only: Option<i64>, page: Page) -> sqlx::Result<Vec<User>> {
+pub async fn list(db: &Db, only: Option<i64>, part: Part) -> sqlx::Result<Vec<User>> {
     either!(db.reader(), pool => {
         let mut query = sqlx::QueryBuilder::new(concat!(
             "select ", columns!(), " from app_user where deleted_at is null",
@@ -71,8 +72,7 @@ pub async fn list(db: &Db, only: Option<i64>, page: Page) -> sqlx::Result<Vec<Us
         if let Some(id) = only {
             query.push(" and id = ").push_bind(id);
         }
-        query.push(" order by id limit ").push_bind(page.size);
-        query.push(" offset ").push_bind(page.offset());
+        push_part(&mut query, "id", part);
         query.build_query_as().fetch_all(pool).await
     })
 }
