@@ -28,6 +28,7 @@ use crate::{
         host::Host,
         server::{self, Routed},
     },
+    idempotency::retention,
     links::{self, Links},
     metrics::Metrics,
     rate_limit::{self, RateLimits},
@@ -259,6 +260,8 @@ async fn start(
         metrics: Arc::clone(&metrics.links),
     };
     let links = Links::start(given, tasks, &stop);
+    let cleaning = retention::keep_clean(db.clone(), config.idempotency_hours, stop.clone());
+    tasks.spawn_worker("idempotency keys' retention", stop.clone(), cleaning);
     let indexing = urls::list::indexer::run(db.clone(), stop.clone());
     tasks.spawn_worker("index of words", stop.clone(), indexing);
     let given = Ingredients {

@@ -109,6 +109,10 @@ pub struct Config {
     #[command(flatten)]
     pub rates: RatesConfig,
 
+    /// How many hours the answer to a request with an `Idempotency-Key` is kept, with what the request made.
+    #[arg(long, env = "SHORTENER_IDEMPOTENCY_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=8_760))]
+    pub idempotency_hours: u64,
+
     #[command(flatten)]
     pub links: LinksConfig,
 

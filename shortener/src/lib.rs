@@ -27,6 +27,7 @@ pub mod health;
 pub mod healthcheck;
 pub mod home;
 pub mod http;
+pub mod idempotency;
 pub mod invalid;
 pub mod letters;
 pub mod metrics;

@@ -69,12 +69,12 @@ fn labels(family: &MetricFamily) -> String {
             .or_default()
             .insert(format!("`{}`", pair.value()));
     }
-    let label = |(name, values): (&str, BTreeSet<String>)| match name {
-        "version" => "`version`".to_owned(),
-        _ => {
-            let values: Vec<_> = values.into_iter().collect();
-            format!("`{name}`: {}", values.join(", "))
+    let label = |(name, values): (&str, BTreeSet<String>)| {
+        if name == "version" {
+            return "`version`".to_owned();
         }
+        let values: Vec<_> = values.into_iter().collect();
+        format!("`{name}`: {}", values.join(", "))
     };
     labels.into_iter().map(label).collect::<Vec<_>>().join("; ")
 }

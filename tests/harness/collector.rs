@@ -194,7 +194,8 @@ pub fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
 
 /// The digits of an id.
 pub fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.iter()
+        .fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
 }
 
 async fn accept(listener: TcpListener, taken: Arc<Mutex<Taken>>) {

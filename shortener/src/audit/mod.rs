@@ -38,6 +38,14 @@ impl Actor {
         }
     }
 
+    /// What nobody else is called.
+    pub fn identity(self) -> String {
+        match self.key_id() {
+            Some(id) => format!("{} {id}", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+
     fn key_id(self) -> Option<i64> {
         match self {
             Self::Key { id, .. } => Some(id),

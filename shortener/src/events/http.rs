@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, State};
+use axum::{
+    extract::{OriginalUri, State},
+    response::{IntoResponse as _, Response},
+};
 
 use super::{
     Details, Event, EventType, NewEvent,
@@ -18,6 +21,7 @@ use crate::{
         fields::{digits, integer, text},
         paging::{Listing, Order, Part},
     },
+    idempotency::http::{Begun, Idempotency},
     urls::http::must_own,
     users::http::must_be_in_reach,
 };
@@ -53,8 +57,13 @@ pub async fn list(
 pub async fn create(
     caller: Caller,
     State(db): State<Db>,
+    idempotency: Idempotency,
     JsonObject(body): JsonObject,
-) -> Result<Created<Event>, ApiError> {
+) -> Result<Response, ApiError> {
+    let attempt = idempotency.attempt(&body);
+    if let Some(answer) = attempt.recall(&db).await? {
+        return Ok(answer);
+    }
     let new = body.read(|fields| {
         let url_id = fields.required("url_id", integer);
         let user_id = fields.required("user_id", integer);
@@ -69,12 +78,18 @@ pub async fn create(
     })?;
     must_own(&caller, &db, new.url_id).await?;
     must_be_in_reach(&caller, new.user_id)?;
-    match store::insert(&db, &new, Timestamp::now()).await? {
-        Ok(event) => Ok(Created {
-            id: event.id,
-            body: event,
-        }),
-        Err(Unknown::Url) => Err(ApiError::NotFound("URL")),
-        Err(Unknown::User) => Err(ApiError::NotFound("user")),
-    }
+    let mut transaction = match attempt.begin(&db).await? {
+        Begun::Before(answer) => return Ok(answer),
+        Begun::Now(work) => work.in_transaction().await?,
+    };
+    let event = match store::insert(&mut transaction.tx, &new, Timestamp::now()).await? {
+        Ok(event) => event,
+        Err(Unknown::Url) => return Err(ApiError::NotFound("URL")),
+        Err(Unknown::User) => return Err(ApiError::NotFound("user")),
+    };
+    let created = Created {
+        id: event.id,
+        body: event,
+    };
+    transaction.commit(created.into_response()).await
 }

@@ -33,11 +33,10 @@ pub enum Unknown {
 
 /// Adds an event that a caller reports, if its URL and its user exist.
 pub async fn insert(
-    db: &Db,
+    tx: &mut Tx,
     new: &NewEvent,
     now: Timestamp,
 ) -> sqlx::Result<Result<Event, Unknown>> {
-    let mut tx = db.begin().await?;
     let (has_url, has_user): (bool, bool) = either!(tx.conn(), conn => {
         sqlx::query_as(
             "select exists (select 1 from url where id = $1 and deleted_at is null),
@@ -68,7 +67,6 @@ pub async fn insert(
         .fetch_one(conn)
         .await?
     });
-    tx.commit().await?;
     row.into_event().map(Ok)
 }
 

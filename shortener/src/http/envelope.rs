@@ -140,6 +140,20 @@ pub struct ProblemDocument<'a> {
     kind: &'a str,
 }
 
+impl<'a> ProblemDocument<'a> {
+    /// What is told of `problem`, with the request's id if that helps.
+    pub fn of(problem: &'a Problem, request_id: Option<&'a str>) -> Self {
+        Self {
+            detail: &problem.detail,
+            errors: &problem.errors,
+            request_id,
+            status: problem.status.as_u16(),
+            title: problem.status.canonical_reason().unwrap_or("Error"),
+            kind: "about:blank",
+        }
+    }
+}
+
 fn late() -> ApiError {
     ApiError::Unavailable(anyhow::anyhow!("the request took too long"))
 }
@@ -240,14 +254,8 @@ fn render(response: &mut Response, problem: &Problem, id: &HeaderValue, wants_pa
         return;
     }
     let is_ours = problem.status == StatusCode::INTERNAL_SERVER_ERROR;
-    let document = ProblemDocument {
-        detail: &problem.detail,
-        errors: &problem.errors,
-        request_id: is_ours.then(|| id.to_str().unwrap_or_default()),
-        status: problem.status.as_u16(),
-        title: problem.status.canonical_reason().unwrap_or("Error"),
-        kind: "about:blank",
-    };
+    let id = is_ours.then(|| id.to_str().unwrap_or_default());
+    let document = ProblemDocument::of(problem, id);
     let body = serde_json::to_vec(&document).expect("texts and numbers can be written");
     *response.body_mut() = body.into();
     let headers = response.headers_mut();

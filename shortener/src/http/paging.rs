@@ -110,6 +110,7 @@ impl Part {
     }
 
     /// Where the walk goes on behind the row `id`.
+    #[must_use]
     pub fn after(self, id: i64) -> Self {
         Self {
             start: Start::Place(Place::After(id)),

@@ -23,6 +23,7 @@ use crate::{
         fields::{digits, integer, text},
         paging::{Listing, Order, Part},
     },
+    idempotency::http::Idempotency,
     invalid::Invalid,
 };
 
@@ -55,8 +56,11 @@ pub async fn list(
 pub async fn create(
     State(db): State<Db>,
     State(access): State<Arc<Access>>,
+    idempotency: Idempotency,
     JsonObject(body): JsonObject,
 ) -> Result<([(HeaderName, HeaderValue); 1], Created<NewKeyAnswer>), ApiError> {
+    // To answer the same again, the key itself would have to be kept.
+    idempotency.refuse("is not taken here, since a key is shown once and kept nowhere: look for it in the list of keys")?;
     let now = Timestamp::now();
     let (name, user_id, scopes, expires_at) = body.read(|fields| {
         let name = fields.required("name", text(KeyName::parse));

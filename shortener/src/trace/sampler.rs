@@ -62,8 +62,8 @@ mod tests {
                     share,
                     obeys_parent: true,
                 };
-                let samples = sampler.samples(TraceId(1), Some(&remote(is_sampled)));
-                assert_eq!(samples, is_sampled);
+                let is_traced = sampler.samples(TraceId(1), Some(&remote(is_sampled)));
+                assert_eq!(is_traced, is_sampled);
             }
         }
         let sampler = Sampler {

@@ -48,13 +48,11 @@ impl TraceArguments {
 
     fn endpoint(&self) -> anyhow::Result<Uri> {
         let general = self.otel_exporter_otlp_endpoint.as_deref();
-        match &self.otel_exporter_otlp_traces_endpoint {
-            Some(whole) => endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", whole),
-            None => {
-                let base = general.unwrap_or_default().trim_end_matches('/');
-                endpoint("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{base}{PATH}"))
-            }
+        if let Some(whole) = &self.otel_exporter_otlp_traces_endpoint {
+            return endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", whole);
         }
+        let base = general.unwrap_or_default().trim_end_matches('/');
+        endpoint("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{base}{PATH}"))
     }
 
     fn headers(&self) -> anyhow::Result<HeaderMap> {

@@ -1,7 +1,9 @@
 //! URLs: what is shortened, by whom, under which code.
 
+pub mod batch;
 pub mod bulk;
 pub mod confusable;
+pub mod edit;
 pub mod http;
 pub mod list;
 pub mod operations;
@@ -20,7 +22,7 @@ use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
-    http::paging::Listed,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -47,6 +49,12 @@ pub struct ShortUrl {
     /// What its target looks like, but may not be.
     #[sqlx(flatten)]
     pub warnings: Warnings,
+}
+
+impl Versioned for ShortUrl {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl Listed for ShortUrl {

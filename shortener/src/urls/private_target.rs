@@ -131,7 +131,7 @@ fn is_local_name(name: &str) -> bool {
         name.strip_suffix(*local)
             .is_some_and(|above| above.is_empty() || above.ends_with('.'))
     };
-    !name.contains('.') || LOCAL_NAMES.iter().any(|local| is_below(&local))
+    !name.contains('.') || LOCAL_NAMES.iter().any(is_below)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ pub mod store;
 
 use crate::{
     database::timestamp::Timestamp,
-    http::paging::Listed,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -24,6 +24,15 @@ pub struct User {
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
+    /// Grows with every change. Told as `ETag` alone: a user's answer is what the contract says.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl Versioned for User {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl Listed for User {

@@ -66,9 +66,7 @@ pub async fn list(db: &Db, filter: &UrlQuery, part: Part) -> sqlx::Result<Vec<Sh
 /// Their number, or more than [`MAX_TOTAL`].
 pub async fn count(db: &Db, filter: &UrlQuery) -> sqlx::Result<i64> {
     either!(db.reader(), pool => {
-        let mut query = QueryBuilder::new(
-            "select count(*) from (select 1 from url where ",
-        );
+        let mut query = QueryBuilder::new("select count(*) from (select 1 from url where ");
         query.push(filter.presence());
         push_filter!(query, filter);
         query.push(" limit ").push_bind(MAX_TOTAL + 1).push(") as counted");
@@ -357,6 +355,7 @@ where
 }
 
 impl UrlQuery {
+    /// The condition of being in the list at all.
     fn presence(&self) -> &'static str {
         if self.is_deleted {
             "deleted_at is not null"

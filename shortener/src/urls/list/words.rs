@@ -91,16 +91,8 @@ fn decoded(text: &str) -> String {
             .filter(|_| bytes[at] == b'%')
             .and_then(|digits| u8::from_str_radix(digits, 16).ok())
             .filter(|byte| !byte.is_ascii_alphanumeric());
-        match escaped {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
+        out.push(escaped.unwrap_or(bytes[at]));
+        at += if escaped.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&out).into_owned()
 }
