@@ -16,6 +16,7 @@ use crate::{
     keys::arguments::KeysCommand,
     rate_limit::Rate,
     redis_client,
+    trace::arguments::TraceArguments,
     urls::private_target::PrivateTargets,
 };
 
@@ -71,6 +72,9 @@ pub enum Command {
     /// Print the table of settings as Markdown.
     #[command(hide = true)]
     Settings,
+    /// Print the table of metrics as Markdown.
+    #[command(hide = true)]
+    Metrics,
     /// Print the API's routes and the scopes that they ask for.
     #[command(hide = true)]
     Routes,
@@ -116,6 +120,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub log: LogConfig,
+
+    #[command(flatten)]
+    pub trace: TraceArguments,
 }
 
 #[derive(clap::Args, Clone, Debug)]

@@ -129,6 +129,8 @@ on_each_database! {
         }
         assert_eq!(service.delete(&format!("/urls/{id}")).await.status, 204);
         assert_eq!(found(&service, "after").await, [0_i64; 0]);
+        assert_eq!(found(&service, &format!("after&deleted=true&user_id={user}")).await, [id]);
+        assert_eq!(ids(&service.get("/urls?deleted=true").await), [id]);
     }
 
     async fn a_search_finds_each_url_once_there_and_back(database: Database) {

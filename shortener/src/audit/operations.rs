@@ -5,7 +5,7 @@ use crate::openapi::{Operation, Slice};
 
 pub fn slice() -> Slice {
     Slice {
-        tag: "Audit",
+        tag: "audit",
         description: "Who changed what, when, from where, and what came of it.",
         operations: vec![
             Operation::get("/audit", "listAuditEntries", "List changes")

@@ -10,6 +10,7 @@ pub mod migrate;
 pub mod open;
 pub mod part;
 pub mod timestamp;
+pub mod watch;
 
 use std::{fs::File, sync::Arc};
 

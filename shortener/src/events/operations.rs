@@ -11,7 +11,7 @@ use crate::{
 
 pub fn slice() -> Slice {
     Slice {
-        tag: "Events",
+        tag: "events",
         description: "The log of what happened to URLs, clicks included.",
         operations: vec![list(), create(), load()],
     }

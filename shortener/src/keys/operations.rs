@@ -11,7 +11,7 @@ use crate::{
 
 pub fn slice() -> Slice {
     Slice {
-        tag: "Keys",
+        tag: "keys",
         description: "API keys: who may do what with whose URLs.",
         operations: vec![list(), create(), revoke()],
     }

@@ -184,7 +184,8 @@ fn responses(operation: &Operation, route: &Route, mount: Mount, schemas: &mut S
 
 /// What an operation of this kind may refuse, whatever it does.
 fn standard_refusals(operation: &Operation, route: &Route, mount: Mount) -> BTreeSet<u16> {
-    let mut statuses = BTreeSet::from([500, 503]);
+    // 400: any request may fail to name one host. 405: `/urls/bulk` is a path of its own, and no `/urls/{id}`.
+    let mut statuses = BTreeSet::from([400, 405, 500, 503]);
     if route.scope.is_some() {
         statuses.extend([401, 403]);
     }
@@ -198,7 +199,7 @@ fn standard_refusals(operation: &Operation, route: &Route, mount: Mount) -> BTre
         statuses.insert(422);
     }
     if operation.body.is_some() {
-        statuses.extend([400, 408, 413, 415, 422]);
+        statuses.extend([408, 413, 415, 422]);
     }
     statuses
 }

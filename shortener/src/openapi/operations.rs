@@ -8,7 +8,7 @@ use crate::health::Health;
 pub(super) fn slice() -> Slice {
     let document = json_schema!({"type": "object", "additionalProperties": true});
     Slice {
-        tag: "Service",
+        tag: "service",
         description: "How the service is, and what it can do.",
         operations: vec![
             Operation::get("/health", "getHealth", "Ask whether the service is well")

@@ -34,7 +34,7 @@ const fn refusal(
 
 #[rustfmt::skip]
 const REFUSALS: [Refusal; 17] = [
-    refusal(400, "BadRequest", "The body is empty, cut short, or no JSON", &[]),
+    refusal(400, "BadRequest", "The body is empty, cut short, or no JSON; or the request does not name one host", &[]),
     refusal(401, "Unauthorized", "A key is needed, and there was none, or one that is unknown, revoked or expired", &["WWW-Authenticate"]),
     refusal(403, "Forbidden", "The key lacks the scope; or the API answers to its own machine only, and the request came from elsewhere", &[]),
     refusal(404, "NotFound", "There is no such thing, or it is another user's", &[]),
@@ -44,7 +44,7 @@ const REFUSALS: [Refusal; 17] = [
     refusal(410, "Gone", "The link has expired, or has been used up", &[]),
     refusal(412, "PreconditionFailed", "It was changed in the meantime", &[]),
     refusal(413, "ContentTooLarge", "The body is larger than accepted", &[]),
-    refusal(415, "UnsupportedMediaType", "The body is of another type than this path takes", &[]),
+    refusal(415, "UnsupportedMediaType", "The body is of another type than this path takes, or compressed", &[]),
     refusal(422, "UnprocessableContent", "A value cannot be accepted; `errors` says which and why", &[]),
     refusal(425, "TooEarly", "The first request with this key is still under way", &["Retry-After"]),
     refusal(428, "PreconditionRequired", "The request must say which version it changes", &[]),

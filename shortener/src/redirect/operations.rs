@@ -13,7 +13,7 @@ const TEXT: &str = "The visit is a click, and on the disk before the answer leav
 
 pub fn slice() -> Slice {
     Slice {
-        tag: "Redirects",
+        tag: "redirects",
         description: "Following a short URL. Redirects need no key, and are limited by address.",
         operations: vec![
             follow(Operation::get(

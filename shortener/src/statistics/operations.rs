@@ -7,7 +7,7 @@ use crate::openapi::{Answer, Operation, Slice, of};
 
 pub fn slice() -> Slice {
     Slice {
-        tag: "Statistics",
+        tag: "statistics",
         description: "Clicks over time, and by what they have in common.",
         operations: vec![of_url(), of_all()],
     }

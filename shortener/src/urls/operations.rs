@@ -15,11 +15,11 @@ use crate::{
 
 const MISSING: &str = "There is no such URL, or it is another user's";
 
-const TARGET: &str = "`http` or `https` with a host, without blanks, user name or password; at most 8 KiB unless a setting says otherwise. Not an address of this service";
+const TARGET: &str = "`http` or `https` with a host, without blanks, user name or password; at most 8 KiB unless a setting says otherwise. Neither an address of this service nor, unless a setting allows it, one in a private network";
 
 pub fn slice() -> Slice {
     Slice {
-        tag: "URLs",
+        tag: "urls",
         description: "What is shortened, by whom, under which code.",
         operations: vec![list(), create(), load(), show(), update(), delete()],
     }

@@ -13,7 +13,7 @@ const MISSING: &str = "There is no such user, or the key is another user's";
 
 pub fn slice() -> Slice {
     Slice {
-        tag: "Users",
+        tag: "users",
         description: "Who URLs belong to.",
         operations: vec![list(), create(), load(), show(), update(), delete()],
     }

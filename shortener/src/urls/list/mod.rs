@@ -39,6 +39,8 @@ const MAX_WORDS: usize = 8;
 pub struct UrlQuery {
     pub user_id: Option<i64>,
     pub is_active: Option<bool>,
+    /// Deleted ones instead of those that are there.
+    pub is_deleted: bool,
     pub short_code: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
@@ -51,6 +53,7 @@ impl UrlQuery {
     pub fn read(fields: &mut Fields, uri: &Uri, caller: &Caller) -> Result<(Self, Part), Reported> {
         let user_id = fields.optional("user_id", text(digits));
         let is_active = fields.optional("is_active", text(flag));
+        let is_deleted = fields.optional("deleted", text(flag));
         let short_code = fields.optional("short_code", text(ShortCode::parse));
         let created_after = fields.optional("created_after", text(time));
         let created_before = fields.optional("created_before", text(time));
@@ -78,6 +81,7 @@ impl UrlQuery {
         let query = Self {
             user_id: caller.narrow(user_id?),
             is_active: is_active?,
+            is_deleted: is_deleted?.unwrap_or(false),
             short_code: short_code?.map(|code| code.as_str().to_owned()),
             created_after,
             created_before,

@@ -55,9 +55,8 @@ macro_rules! push_dates {
 /// The URLs of a list by filters that indexes serve.
 pub async fn list(db: &Db, filter: &UrlQuery, part: Part) -> sqlx::Result<Vec<ShortUrl>> {
     either!(db.reader(), pool => {
-        let mut query = QueryBuilder::new(concat!(
-            "select ", columns!(), " from url where deleted_at is null",
-        ));
+        let mut query = QueryBuilder::new(concat!("select ", columns!(), " from url where "));
+        query.push(filter.presence());
         push_filter!(query, filter);
         push_part(&mut query, "id", part);
         query.build_query_as().fetch_all(pool).await
@@ -68,8 +67,9 @@ pub async fn list(db: &Db, filter: &UrlQuery, part: Part) -> sqlx::Result<Vec<Sh
 pub async fn count(db: &Db, filter: &UrlQuery) -> sqlx::Result<i64> {
     either!(db.reader(), pool => {
         let mut query = QueryBuilder::new(
-            "select count(*) from (select 1 from url where deleted_at is null",
+            "select count(*) from (select 1 from url where ",
         );
+        query.push(filter.presence());
         push_filter!(query, filter);
         query.push(" limit ").push_bind(MAX_TOTAL + 1).push(") as counted");
         query.build_query_scalar().fetch_one(pool).await
@@ -85,7 +85,7 @@ pub async fn sifted(
 ) -> sqlx::Result<Vec<ShortUrl>> {
     either!(db.reader(), pool => {
         let mut query = QueryBuilder::new(concat!("select ", columns!(), " from ("));
-        push_next(&mut query, "*", front);
+        push_next(&mut query, "*", filter, front);
         push_filter!(query, filter);
         query.push(format!(" order by id{} limit {SIFTED}", front.direction()));
         query.push(") as url where true");
@@ -99,7 +99,7 @@ pub async fn sifted(
 pub async fn end_of_sifted(db: &Db, filter: &UrlQuery, front: Front) -> sqlx::Result<Option<i64>> {
     either!(db.reader(), pool => {
         let mut query = QueryBuilder::new("");
-        push_next(&mut query, "id", front);
+        push_next(&mut query, "id", filter, front);
         push_filter!(query, filter);
         query.push(format!(
             " order by id{} limit 1 offset {}",
@@ -126,7 +126,7 @@ pub async fn rows_at(
             let mut query = QueryBuilder::new(concat!("select ", columns!(), " from unnest("));
             query.push_bind(places);
             query.push("::bigint[]) as place cross join lateral (");
-            push_next(&mut query, "*", front);
+            push_next(&mut query, "*", filter, front);
             query.push(format!(
                 " and id >= place * {NEIGHBOURHOOD} and id < (place + 1) * {NEIGHBOURHOOD}"
             ));
@@ -149,7 +149,8 @@ pub async fn rows_at(
                 " from (select value as place from json_each(",
             ));
             query.push_bind(json!(places).to_string());
-            query.push(")) cross join url where deleted_at is null and id");
+            query.push(")) cross join url where ");
+            query.push(filter.presence()).push(" and id");
             query.push(front.beyond()).push_bind(front.id);
             query.push(format!(
                 " and id >= place * {NEIGHBOURHOOD} and id < (place + 1) * {NEIGHBOURHOOD}"
@@ -220,7 +221,7 @@ fn push_walk<DB: Database>(
     for<'q> i64: Encode<'q, DB> + Type<DB>,
     for<'q> String: Encode<'q, DB> + Type<DB>,
 {
-    let count = filter.words.len() + usize::from(filter.user_id.is_some());
+    let count = filter.words.len() + usize::from(filter.indexed_user().is_some());
     let columns: Vec<String> = (0..count).map(|at| format!("p{at}")).collect();
     let all = columns.join(", ");
     let are_known: Vec<_> = columns
@@ -276,7 +277,7 @@ fn push_probes<DB: Database>(
         query.push_bind(word.clone());
         query.push(format!(" and place {from} {place})"));
     }
-    if let Some(user_id) = filter.user_id {
+    if let Some(user_id) = filter.indexed_user() {
         let bound = if front.rises {
             format!(">= ({place}) * {NEIGHBOURHOOD}")
         } else {
@@ -322,12 +323,17 @@ pub async fn unindexed_places(db: &Db, front: Front, most: usize) -> sqlx::Resul
 }
 
 /// Pushes the beginning of a query for the URLs that lie ahead.
-fn push_next<DB: Database>(query: &mut QueryBuilder<DB>, columns: &str, front: Front)
-where
+fn push_next<DB: Database>(
+    query: &mut QueryBuilder<DB>,
+    columns: &str,
+    filter: &UrlQuery,
+    front: Front,
+) where
     for<'q> i64: Encode<'q, DB> + Type<DB>,
 {
     query.push(format!(
-        "select {columns} from url where deleted_at is null and id{}",
+        "select {columns} from url where {} and id{}",
+        filter.presence(),
         front.beyond()
     ));
     query.push_bind(front.id);
@@ -347,6 +353,21 @@ where
             " and (original_url || ' ' || short_code || ' ' || coalesce(title, '')){like}"
         ));
         query.push_bind(format!("%{text}%"));
+    }
+}
+
+impl UrlQuery {
+    fn presence(&self) -> &'static str {
+        if self.is_deleted {
+            "deleted_at is not null"
+        } else {
+            "deleted_at is null"
+        }
+    }
+
+    /// The user whose URLs are sought, if an index has these.
+    fn indexed_user(&self) -> Option<i64> {
+        self.user_id.filter(|_| !self.is_deleted)
     }
 }
 
