@@ -258,6 +258,15 @@ fn try_run(command: &mut Command) -> Result<String, String> {
     }
 }
 
+/// Whether this run is the short one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the tests may take belongs to the run, not to a test"
+)]
+pub(crate) fn is_brief() -> bool {
+    std::env::var_os("BRIEF").is_some_and(|value| !value.is_empty())
+}
+
 /// What scripts/stack.sh has decided.
 #[expect(
     clippy::disallowed_methods,

@@ -10,6 +10,15 @@ const VERSION: u8 = 1;
 /// Up to 1,535 visitors are kept one by one, in 4 bytes each: small counts are exact.
 const LOG2_REGISTERS: u8 = 14;
 
+/// What the crate's form of registers begins with (its preamble, in words); smaller sets begin otherwise.
+const DENSE: u8 = 10;
+
+/// Where that form has the least of the registers, which the crate adds to each without a look.
+const LEAST_REGISTER: usize = 6;
+
+/// A register counts the zeros that a hash's other bits begin with, and one.
+const GREATEST_REGISTER: u8 = 64 - LOG2_REGISTERS + 1;
+
 /// A set of visitor hashes that knows about how many there are, but not which.
 ///
 /// The order of insertion does not matter, nor how often, nor on which machine: a batch that is
@@ -25,6 +34,8 @@ pub enum SketchError {
     Version(u8),
     #[error("a stored sketch has other settings than this program's")]
     Settings,
+    #[error("a stored sketch counts further than hashes go")]
+    Impossible,
     #[error("a stored sketch is damaged")]
     Damaged(#[source] datasketches::error::Error),
 }
@@ -74,6 +85,10 @@ impl Sketch {
         if version != VERSION {
             return Err(SketchError::Version(version));
         }
+        let minimum = sketch.get(LEAST_REGISTER).copied().unwrap_or(0);
+        if sketch.first() == Some(&DENSE) && minimum > GREATEST_REGISTER {
+            return Err(SketchError::Impossible);
+        }
         let sketch = HllSketch::deserialize(sketch).map_err(SketchError::Damaged)?;
         if sketch.lg_config_k() != LOG2_REGISTERS || sketch.target_type() != HllType::Hll4 {
             return Err(SketchError::Settings);
@@ -118,6 +133,19 @@ mod tests {
             off * 100 <= visitors * tolerance_percent,
             "{estimate} for {visitors}"
         );
+    }
+
+    #[test]
+    fn registers_beyond_what_hashes_give_are_damage() {
+        let mut sketch = Sketch::new();
+        (0..5_000).for_each(|visitor| sketch.insert(visitor));
+        let mut bytes = sketch.to_bytes();
+        assert_eq!(bytes[1], DENSE);
+        bytes[1 + LEAST_REGISTER] = 242;
+        assert!(matches!(
+            Sketch::from_bytes(&bytes),
+            Err(SketchError::Impossible)
+        ));
     }
 
     #[test]
