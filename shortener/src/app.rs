@@ -24,6 +24,7 @@ use crate::{
     http::{
         client_address::TrustedProxies,
         connections::Room,
+        cors,
         envelope::Envelope,
         host::Host,
         server::{self, Routed},
@@ -103,6 +104,7 @@ impl Hosts {
 
 /// Runs the service until a signal ends it, or something that it cannot go on without.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    cors::check(&config.access.cors_origins, config.mode())?;
     let mut signals = Signals::install();
     let tasks = Tasks::default();
 
@@ -145,7 +147,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         trusted_proxies: Arc::clone(&state.envelope.trusted_proxies),
         tracer: tracer.clone(),
     });
-    let router = router::build(state);
+    let router = router::build(state, cors::layer(&config.access.cors_origins));
     let make = move |peer| {
         let behind = Routed::new(router.clone(), peer);
         FastPath::new(Arc::clone(&shared), behind, peer)

@@ -12,7 +12,7 @@ use crate::{
     access::Mode,
     client::arguments::UrlsCommand,
     database::open::DatabaseUrl,
-    http::{client_address::ForwardingHeader, host::Host},
+    http::{client_address::ForwardingHeader, cors::Origin, host::Host},
     keys::arguments::KeysCommand,
     rate_limit::Rate,
     redis_client,
@@ -150,6 +150,11 @@ pub struct AccessConfig {
     /// refused as loops.
     #[arg(long, env = "SHORTENER_PUBLIC_HOSTS", value_delimiter = ',', value_parser = parse_host)]
     pub public_hosts: Vec<Host>,
+
+    /// Sites whose pages may use the API from a browser, separated by commas, such as `https://app.example.com`; `*` for all. Each
+    /// page sends a key of its own. Without keys, only pages of this machine may, such as `http://localhost:3000`.
+    #[arg(long, env = "SHORTENER_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<Origin>,
 
     /// Networks whose `X-Forwarded-For` and `Forwarded` headers are believed, separated by commas, such as `10.0.0.0/8`.
     #[arg(long, env = "SHORTENER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_network)]

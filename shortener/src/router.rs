@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware};
+use tower_http::cors::CorsLayer;
 
 use crate::{
     access::{Route, Routes},
@@ -21,14 +22,20 @@ const PUT: Method = Method::PUT;
 const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
-pub fn build(state: AppState) -> Router {
+pub fn build(state: AppState, cors: Option<CorsLayer>) -> Router {
     let api = api()
         .into_router()
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state.redirects.limits),
             rate_limit::http::limit_api,
         ))
-        .merge(open_api().into_router());
+        .merge(open_api().into_router())
+        // Before the layer below, which answers what browsers ask with OPTIONS.
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed });
+    let api = match cors {
+        Some(cors) => api.layer(cors),
+        None => api,
+    };
     pages()
         .into_router()
         .merge(short_urls().into_router())

@@ -20,3 +20,4 @@ mod terminal;
 mod audit;
 mod client;
 mod contract;
+mod cors;

@@ -3,6 +3,7 @@
 pub mod client_address;
 pub mod conditional;
 pub mod connections;
+pub mod cors;
 pub mod cursor;
 pub mod envelope;
 pub mod extract;
