@@ -10,6 +10,8 @@ use super::{
 };
 use crate::http::paging;
 
+const CURSOR: &str = "Empty, to walk through the list from `next` to `next` in `Link`, whatever comes and goes meanwhile; or what such a link has. Not together with `page`";
+
 /// The operations of a slice, under one heading.
 #[derive(Clone, Debug)]
 pub struct Slice {
@@ -165,7 +167,7 @@ impl Operation {
         self
     }
 
-    /// Answers with a list, a page at a time.
+    /// Answers with a list, a page at a time or from cursor to cursor.
     #[must_use]
     pub fn answers_list<T: JsonSchema>(self, description: &'static str) -> Self {
         // However far past the end: it is empty there.
@@ -177,17 +179,18 @@ impl Operation {
             "maximum": paging::MAX_SIZE,
             "default": paging::DEFAULT_SIZE,
         });
-        self.query(
-            "page",
-            page,
-            "Which page of the list; one past the end is empty",
-        )
-        .query("per_page", size, "How many rows a page has")
-        .answer(
-            Answer::json::<Vec<T>>(200, description)
-                .header("Link")
-                .header("X-Total-Count"),
-        )
+        self.query("cursor", json_schema!({"type": "string"}), CURSOR)
+            .query(
+                "page",
+                page,
+                "Which page of the list; one past the end is empty",
+            )
+            .query("per_page", size, "How many rows a page has")
+            .answer(
+                Answer::json::<Vec<T>>(200, description)
+                    .header("Link")
+                    .header("X-Total-Count"),
+            )
     }
 
     /// Reads what has a version: who knows it already gets no body.

@@ -41,19 +41,27 @@ pub fn slice() -> Slice {
 fn list() -> Operation {
     let flag = json_schema!({"type": "boolean"});
     let deleted = json_schema!({"type": "boolean", "default": false});
-    Operation::get("/urls", "listUrls", "List URLs")
+    let text = json_schema!({"type": "string", "minLength": 1});
+    let order = json_schema!({"type": "string", "pattern": "^(-?id)?$"});
+    Operation::get("/urls", "listUrls", "List and find URLs")
+        .describe("A user's key lists that user's. With `q`, `host`, `created_after` or `created_before` there is no `page`: a part may be short, or empty, and the list still go on; it ends when there is no `next` in `Link`.")
         .query(
             "deleted",
             deleted,
             "Deleted ones instead; `updated_at` says since when",
         )
-        .describe("By id. A user's key lists that user's.")
         .query_id("user_id", "Only this user's")
         .query(
             "is_active",
             flag,
             "Only those that can be followed, or cannot",
         )
+        .query("short_code", of::<ShortCode>(), "The one with this code")
+        .query("q", text.clone(), "Only those with all these words, eight at most, in title, short code, host or path, in any case; the newest first")
+        .query("host", text.clone(), "Only those that lead to this host, as it was given but for the case")
+        .query("created_after", text.clone(), "Only those made at this time, such as 2026-11-24T12:00:00Z, or later")
+        .query("created_before", text, "Only those made before this time")
+        .query("sort", order, "In the order of their ids, `id`, or the newest first, `-id`")
         .answers_list::<ShortUrl>("URLs")
 }
 
