@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 # Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
-GENERATED := docs/openapi.json docs/settings.md
+GENERATED := docs/metrics.md docs/openapi.json docs/settings.md
 
 .PHONY: help
 help: ## List these targets
@@ -33,9 +33,9 @@ soak: ## Run the long form of the clicks, openapi and redirects suites: a hundre
 	@SOAK=1 scripts/test clicks openapi redirects
 
 .PHONY: test-compose
-test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, KEEP=1 leaves it up
+test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, BRIEF=1 is six minutes of it, KEEP=1 leaves it up
 	@scripts/needs rust curl jq postgres-18 engine docker-compose
-	@PROFILE=$(PROFILE) KEEP=$(KEEP) scripts/test-compose
+	@PROFILE=$(PROFILE) BRIEF=$(BRIEF) KEEP=$(KEEP) scripts/test-compose
 
 .PHONY: test-quick
 test-quick: ## Run the unit and tidy tests alone: no database, nothing to install
@@ -62,6 +62,9 @@ generated: $(GENERATED) ## Rewrite the committed files that a program generates
 
 # Phony: only the program knows whether its own output is fresh.
 .PHONY: $(GENERATED)
+docs/metrics.md:
+	@scripts/needs rust
+	text=$$(cargo run --quiet --locked --bin shortener metrics) && echo "$$text" >$@
 docs/openapi.json:
 	@scripts/needs rust
 	text=$$(cargo run --quiet --locked --bin shortener openapi) && echo "$$text" >$@

@@ -18,6 +18,7 @@ use crate::{
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 pub fn build(state: AppState) -> Router {
@@ -77,13 +78,17 @@ pub fn api() -> Routes {
         .admin(POST, "/users/bulk", users::bulk::load)
         .scoped(GET, "/users/{id}", Read, users::http::show)
         .scoped(PUT, "/users/{id}", Write, users::http::update)
+        .scoped(PATCH, "/users/{id}", Write, users::http::patch)
         .admin(DELETE, "/users/{id}", users::http::delete)
         .scoped(GET, "/urls", Read, urls::http::list)
         .scoped(POST, "/urls", Write, urls::http::create)
         .admin(POST, "/urls/bulk", urls::bulk::load)
         .scoped(GET, "/urls/{id}", Read, urls::http::show)
-        .scoped(PUT, "/urls/{id}", Write, urls::http::update)
-        .scoped(DELETE, "/urls/{id}", Write, urls::http::delete)
+        .scoped(PUT, "/urls/{id}", Write, urls::edit::http::update)
+        .scoped(PATCH, "/urls/{id}", Write, urls::edit::http::patch)
+        .scoped(DELETE, "/urls/{id}", Write, urls::edit::http::delete)
+        .scoped(POST, "/urls/{id}/restore", Write, urls::edit::http::restore)
+        .scoped(POST, "/urls/batch", Write, urls::batch::http::carry_out)
         .scoped(GET, "/events", Read, events::http::list)
         .scoped(POST, "/events", Write, events::http::create)
         .admin(POST, "/events/bulk", events::bulk::load)

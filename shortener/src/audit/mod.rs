@@ -12,7 +12,7 @@ pub mod store;
 
 use std::net::IpAddr;
 
-use crate::database::timestamp::Timestamp;
+use crate::{database::timestamp::Timestamp, http::paging::Listed};
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +35,14 @@ impl Actor {
             Self::AdminKeyFile => "admin_key_file",
             Self::CommandLine => "command_line",
             Self::Anyone => "anyone",
+        }
+    }
+
+    /// What nobody else is called.
+    pub fn identity(self) -> String {
+        match self.key_id() {
+            Some(id) => format!("{} {id}", self.name()),
+            None => self.name().to_owned(),
         }
     }
 
@@ -83,4 +91,10 @@ pub struct AuditEntry {
     pub object_id: Option<i64>,
     pub client_address: Option<String>,
     pub status: Option<i16>,
+}
+
+impl Listed for AuditEntry {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -30,6 +31,12 @@ pub struct Event {
     /// Always a JSON object.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub details: Box<RawValue>,
+}
+
+impl Listed for Event {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What kind of event this is. The service itself writes `created`, `updated`, `deleted` and `click`; others are whatever

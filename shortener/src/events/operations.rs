@@ -34,7 +34,7 @@ fn create() -> Operation {
         .required(
             "event_type",
             of::<EventType>(),
-            "On one line. The service itself writes `created`, `updated`, `deleted` and `click`",
+            "On one line. The service itself writes `created`, `updated`, `deleted`, `restored` and `click`",
         )
         .optional("details", of::<Details>(), "Whatever else there is to say")
         .example(
@@ -44,12 +44,13 @@ fn create() -> Operation {
     Operation::post("/events", "createEvent", "Add an event")
         .describe("A user's key adds events of that user's own URLs.")
         .body(body)
-        .answer(Answer::json::<Event>(201, "The new event").leads_to(
-            "events",
-            "listEvents",
-            "url_id",
-            "$response.body#/url_id",
-        ))
+        .may_be_sent_again()
+        .refuses(409, "A request with this Idempotency-Key is under way")
+        .answer(
+            Answer::json::<Event>(201, "The new event")
+                .header("Idempotency-Replayed")
+                .leads_to("events", "listEvents", "url_id", "$response.body#/url_id"),
+        )
         .refuses(404, "There is no such URL or user, or it is another user's")
 }
 

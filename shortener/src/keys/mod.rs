@@ -17,6 +17,7 @@ use clap::ValueEnum as _;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -179,6 +180,12 @@ pub struct Key {
     /// To the minute.
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+}
+
+impl Listed for Key {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// A time after which a key no longer works.

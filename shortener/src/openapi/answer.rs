@@ -71,6 +71,12 @@ impl Answer {
         self
     }
 
+    /// Something that has a version.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        self.header("Cache-Control").header("ETag")
+    }
+
     /// `value`, an expression such as `$response.body#/id`, is a parameter of `operation`.
     #[must_use]
     pub fn leads_to(
@@ -140,7 +146,7 @@ pub(super) fn header(name: &str) -> Value {
 }
 
 /// Every header that answers may have: its name, what it says, an example.
-const HEADERS: [(&str, &str, &str); 10] = [
+const HEADERS: [(&str, &str, &str); 12] = [
     (
         "Allow",
         "The methods that this path takes (RFC 9110, 10.2.1)",
@@ -150,6 +156,16 @@ const HEADERS: [(&str, &str, &str); 10] = [
         "Cache-Control",
         "Whether the answer may be kept (RFC 9111)",
         "no-store",
+    ),
+    (
+        "ETag",
+        "The version, as a strong tag (RFC 9110, 8.8.3)",
+        "\"3\"",
+    ),
+    (
+        "Idempotency-Replayed",
+        "`true` if this was answered before, to a request with the same `Idempotency-Key`",
+        "true",
     ),
     (
         "Link",

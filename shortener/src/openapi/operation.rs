@@ -85,6 +85,10 @@ impl Operation {
         Self::new(Method::PUT, route, id, summary)
     }
 
+    pub fn patch(route: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::PATCH, route, id, summary)
+    }
+
     pub fn delete(route: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self::new(Method::DELETE, route, id, summary)
     }
@@ -183,6 +187,43 @@ impl Operation {
             Answer::json::<Vec<T>>(200, description)
                 .header("Link")
                 .header("X-Total-Count"),
+        )
+    }
+
+    /// Reads what has a version: who knows it already gets no body.
+    #[must_use]
+    pub fn reads_version(self) -> Self {
+        self.depends_on_version()
+            .answer(
+                Answer::empty(304, "It has a version that `If-None-Match` names")
+                    .header("Cache-Control")
+                    .header("ETag"),
+            )
+            .refuses(412, "`If-Match` does not name its version")
+    }
+
+    /// Changes what has a version, if that is the one that was meant.
+    #[must_use]
+    pub fn changes_version(self) -> Self {
+        self.depends_on_version()
+            .refuses(412, "It has another version than `If-Match` names, or one that `If-None-Match` does; `ETag` is its version")
+    }
+
+    fn depends_on_version(self) -> Self {
+        let tags = || json_schema!({"type": "string", "examples": ["\"3\"", "*"]});
+        self.header("If-Match", tags(), "Tags as `ETag` has them, separated by commas, or `*`: only one of these versions is meant")
+            .header("If-None-Match", tags(), "Tags as `ETag` has them, separated by commas, or `*`: none of these versions is meant")
+            .refuses(422, "A value cannot be accepted; `errors` says which and why")
+    }
+
+    /// Makes something once, however often it is sent with the same key.
+    #[must_use]
+    pub fn may_be_sent_again(self) -> Self {
+        let key = json_schema!({"type": "string", "minLength": 1, "maxLength": 255, "examples": ["7f6f4a1e-9c1d-4a0e-8a0b-1f2e3d4c5b6a"]});
+        self.header(
+            "Idempotency-Key",
+            key,
+            "Chosen for one request, and sent with each repetition of it: what is made is made once, and answered the same",
         )
     }
 

@@ -1,8 +1,11 @@
 //! URLs: what is shortened, by whom, under which code.
 
+pub mod batch;
 pub mod bulk;
 pub mod confusable;
+pub mod edit;
 pub mod http;
+pub mod list;
 pub mod operations;
 pub mod options;
 pub mod original_url;
@@ -19,6 +22,7 @@ use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -45,6 +49,18 @@ pub struct ShortUrl {
     /// What its target looks like, but may not be.
     #[sqlx(flatten)]
     pub warnings: Warnings,
+}
+
+impl Versioned for ShortUrl {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Listed for ShortUrl {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What people call a URL in lists.

@@ -4,7 +4,10 @@ use schemars::json_schema;
 use serde_json::json;
 
 use super::{
-    ShortUrl, Title, original_url::OriginalUrl, redirect_status::RedirectStatus,
+    ShortUrl, Title,
+    batch::{MAX_OPERATIONS, http::BatchAnswer},
+    original_url::OriginalUrl,
+    redirect_status::RedirectStatus,
     short_code::ShortCode,
 };
 use crate::{
@@ -21,13 +24,29 @@ pub fn slice() -> Slice {
     Slice {
         tag: "urls",
         description: "What is shortened, by whom, under which code.",
-        operations: vec![list(), create(), load(), show(), update(), delete()],
+        operations: vec![
+            list(),
+            create(),
+            load(),
+            batch(),
+            show(),
+            update(),
+            patch(),
+            delete(),
+            restore(),
+        ],
     }
 }
 
 fn list() -> Operation {
     let flag = json_schema!({"type": "boolean"});
+    let deleted = json_schema!({"type": "boolean", "default": false});
     Operation::get("/urls", "listUrls", "List URLs")
+        .query(
+            "deleted",
+            deleted,
+            "Deleted ones instead; `updated_at` says since when",
+        )
         .describe("By id. A user's key lists that user's.")
         .query_id("user_id", "Only this user's")
         .query(
@@ -72,6 +91,8 @@ fn create() -> Operation {
         .body(body)
         .answer(
             Answer::json::<ShortUrl>(201, "The new URL")
+                .tagged()
+                .header("Idempotency-Replayed")
                 .leads_to("show", "getUrl", "id", id)
                 .leads_to("update", "updateUrl", "id", id)
                 .leads_to("delete", "deleteUrl", "id", id)
@@ -81,7 +102,8 @@ fn create() -> Operation {
                 .feeds("log", "createEvent", "url_id", id),
         )
         .refuses(404, "There is no such user, or the key is another user's")
-        .refuses(409, "The short code is taken")
+        .may_be_sent_again()
+        .refuses(409, "The short code is taken, or a request with this Idempotency-Key is under way")
 }
 
 fn load() -> Operation {
@@ -96,17 +118,83 @@ fn load() -> Operation {
 fn show() -> Operation {
     Operation::get("/urls/{id}", "getUrl", "Show a URL")
         .id("The URL's")
-        .answer(Answer::json::<ShortUrl>(200, "The URL"))
+        .answer(Answer::json::<ShortUrl>(200, "The URL").tagged())
+        .reads_version()
         .refuses(404, MISSING)
 }
 
-fn update() -> Operation {
+fn changeable(body: Body) -> Body {
     let flag = json_schema!({"type": "boolean"});
-    let body = Body::json("UrlChange", "What is to be different; one field at least")
+    let body = body
         .given("original_url", of::<OriginalUrl>(), TARGET)
         .optional("title", of::<Title>(), "On one line; null takes it away")
         .given("is_active", flag, "Whether it can be followed");
-    let body = options(body)
+    options(body)
+}
+
+fn patch() -> Operation {
+    let body =
+        Body::json("UrlPatch", "A merge patch (RFC 7396)").of_type("application/merge-patch+json");
+    let body = changeable(body).example("for ever", json!({"expires_at": null}));
+    Operation::patch("/urls/{id}", "patchUrl", "Patch a URL")
+        .describe("Fields that are not named stay. Others than these cannot be changed, and naming one is refused. When this is answered, every replica obeys it.")
+        .id("The URL's")
+        .body(body)
+        .answer(Answer::json::<ShortUrl>(200, "The URL as it is now").tagged())
+        .changes_version()
+        .refuses(404, MISSING)
+}
+
+fn restore() -> Operation {
+    Operation::post("/urls/{id}/restore", "restoreUrl", "Restore a deleted URL")
+        .describe("Its short code was kept for it. One that is not deleted stays as it is. When this is answered, every replica obeys it.")
+        .id("The URL's")
+        .answer(Answer::json::<ShortUrl>(200, "The URL, deleted no more").tagged())
+        .changes_version()
+        .refuses(404, MISSING)
+        .refuses(409, "Its user was deleted")
+}
+
+fn batch() -> Operation {
+    let operations = json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_OPERATIONS,
+        "items": {
+            "type": "object",
+            "properties": {
+                "op": {"type": "string", "enum": ["create", "update", "delete"]},
+                "id": {"type": "integer", "format": "int64", "description": "The URL that is updated or deleted"},
+                "version": {"type": "integer", "format": "int64", "minimum": 1, "description": "The version that it must have"},
+                "url": {"type": "object", "description": "What is created, as `NewUrl`, or the change, as `UrlChange`"},
+            },
+            "required": ["op"],
+        },
+    });
+    let body = Body::json("UrlBatch", "What is to be done")
+        .required("operations", operations, "In this order")
+        .example(
+            "three",
+            json!({"operations": [
+                {"op": "create", "url": {"user_id": 1, "original_url": "https://example.com/"}},
+                {"op": "update", "id": 7, "version": 3, "url": {"title": "Launch"}},
+                {"op": "delete", "id": 8},
+            ]}),
+        );
+    Operation::post("/urls/batch", "changeUrls", "Create, change and delete many URLs")
+        .describe("Each operation has a result in the same place, with the status that a call of its own would have had. One that is refused leaves nothing and stops no other. All that succeed are committed together, and when this is answered, every replica obeys them.")
+        .body(body)
+        .may_be_sent_again()
+        .answer(
+            Answer::json::<BatchAnswer>(200, "What became of each operation")
+                .header("Idempotency-Replayed"),
+        )
+        .refuses(409, "A request with this Idempotency-Key is under way")
+}
+
+fn update() -> Operation {
+    let body = Body::json("UrlChange", "What is to be different; one field at least");
+    let body = changeable(body)
         .needs_one()
         .example("switch off", json!({"is_active": false}))
         .example(
@@ -114,16 +202,14 @@ fn update() -> Operation {
             json!({"expires_at": "2030-01-31T12:00:00Z", "title": null}),
         );
     Operation::put("/urls/{id}", "updateUrl", "Change a URL")
+        .changes_version()
         .describe("Fields that are not named stay. When this is answered, every replica obeys it.")
         .id("The URL's")
         .body(body)
         .answer(
-            Answer::json::<ShortUrl>(200, "The URL as it is now").leads_to(
-                "show",
-                "getUrl",
-                "id",
-                "$response.body#/id",
-            ),
+            Answer::json::<ShortUrl>(200, "The URL as it is now")
+                .tagged()
+                .leads_to("show", "getUrl", "id", "$response.body#/id"),
         )
         .refuses(404, MISSING)
 }
@@ -133,6 +219,7 @@ fn delete() -> Operation {
         .describe("Its short code is never given out again. When this is answered, every replica obeys it.")
         .id("The URL's")
         .answer(Answer::empty(204, "The URL is deleted"))
+        .changes_version()
         .refuses(404, MISSING)
 }
 

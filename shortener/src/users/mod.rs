@@ -7,6 +7,7 @@ pub mod store;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
     openapi::value_schema,
 };
@@ -23,6 +24,21 @@ pub struct User {
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
+    /// Grows with every change. Told as `ETag` alone: a user's answer is what the contract says.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl Versioned for User {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Listed for User {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What a user is called. Two users may be called the same.

@@ -15,7 +15,15 @@ pub fn slice() -> Slice {
     Slice {
         tag: "users",
         description: "Who URLs belong to.",
-        operations: vec![list(), create(), load(), show(), update(), delete()],
+        operations: vec![
+            list(),
+            create(),
+            load(),
+            show(),
+            update(),
+            patch(),
+            delete(),
+        ],
     }
 }
 
@@ -45,6 +53,8 @@ fn create() -> Operation {
         .body(body)
         .answer(
             Answer::json::<User>(201, "The new user")
+                .tagged()
+                .header("Idempotency-Replayed")
                 .leads_to("show", "getUser", "id", "$response.body#/id")
                 .leads_to("update", "updateUser", "id", "$response.body#/id")
                 .leads_to("delete", "deleteUser", "id", "$response.body#/id")
@@ -58,7 +68,8 @@ fn create() -> Operation {
                 .feeds("shorten", "createUrl", "user_id", "$response.body#/id")
                 .feeds("key", "createKey", "user_id", "$response.body#/id"),
         )
-        .refuses(409, TAKEN)
+        .may_be_sent_again()
+        .refuses(409, "Another user has this e-mail address, or a request with this Idempotency-Key is under way")
 }
 
 fn load() -> Operation {
@@ -73,30 +84,49 @@ fn load() -> Operation {
 fn show() -> Operation {
     Operation::get("/users/{id}", "getUser", "Show a user")
         .id("The user's")
-        .answer(Answer::json::<User>(200, "The user"))
+        .answer(Answer::json::<User>(200, "The user").tagged())
+        .reads_version()
         .refuses(404, MISSING)
 }
 
-fn update() -> Operation {
-    let body = Body::json("UserChange", "What is to be different; one field at least")
-        .given("username", of::<Username>(), "On one line")
+fn changeable(body: Body) -> Body {
+    body.given("username", of::<Username>(), "On one line")
         .given(
             "email",
             of::<Email>(),
             "`name@host`; each belongs to one user",
         )
+}
+
+fn patch() -> Operation {
+    let body =
+        Body::json("UserPatch", "A merge patch (RFC 7396)").of_type("application/merge-patch+json");
+    let body = changeable(body).example("rename", json!({"username": "Ada King"}));
+    Operation::patch("/users/{id}", "patchUser", "Patch a user")
+        .describe("Fields that are not named stay. Others than these cannot be changed, and naming one is refused.")
+        .id("The user's")
+        .body(body)
+        .answer(Answer::json::<User>(200, "The user as it is now").tagged())
+        .changes_version()
+        .refuses(404, MISSING)
+        .refuses(409, TAKEN)
+}
+
+fn update() -> Operation {
+    let body = Body::json("UserChange", "What is to be different; one field at least");
+    let body = changeable(body)
         .needs_one()
         .example("rename", json!({"username": "Ada King"}));
     Operation::put("/users/{id}", "updateUser", "Change a user")
         .describe("Fields that are not named stay.")
         .id("The user's")
         .body(body)
-        .answer(Answer::json::<User>(200, "The user as it is now").leads_to(
-            "show",
-            "getUser",
-            "id",
-            "$response.body#/id",
-        ))
+        .changes_version()
+        .answer(
+            Answer::json::<User>(200, "The user as it is now")
+                .tagged()
+                .leads_to("show", "getUser", "id", "$response.body#/id"),
+        )
         .refuses(404, MISSING)
         .refuses(409, TAKEN)
 }
@@ -106,5 +136,6 @@ fn delete() -> Operation {
         .describe("The user's URLs are deleted, too, and no key of theirs works any more.")
         .id("The user's")
         .answer(Answer::empty(204, "The user is deleted"))
+        .changes_version()
         .refuses(404, "There is no such user")
 }
