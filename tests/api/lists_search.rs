@@ -33,7 +33,7 @@ pub(crate) async fn walk(service: &Service, path: &str, relation: &str) -> (Vec<
 pub(crate) async fn indexed(database: &Database) {
     eventually::holds(
         "every word is indexed",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         async || database.integer("select count(*) from url_unindexed").await == 0,
     )
     .await;
