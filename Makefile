@@ -24,13 +24,13 @@ up: ## Build the image and start the Compose stack on this machine's Docker, unt
 
 .PHONY: test
 test: ## Install what the tests need and run every suite; COVERAGE=1 measures line coverage too
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey prometheus nginx $(if $(COVERAGE),coverage)
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey prometheus nginx openapi $(if $(COVERAGE),coverage)
 	@COVERAGE=$(COVERAGE) scripts/test $(SUITES)
 
 .PHONY: soak
-soak: ## Run the long form of the clicks and the redirects suite: a hundred kills and outages; takes about two hours
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey
-	@SOAK=1 scripts/test clicks redirects
+soak: ## Run the long form of the clicks, openapi and redirects suites: a hundred kills and outages; takes about two hours
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey openapi
+	@SOAK=1 scripts/test clicks openapi redirects
 
 .PHONY: test-compose
 test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, BRIEF=1 is six minutes of it, KEEP=1 leaves it up

