@@ -272,7 +272,10 @@ fn state(
     metrics: &Metrics,
 ) -> AppState {
     let hosts = Arc::new(Hosts::new(config.access.public_hosts.clone(), listen));
-    let proxies = TrustedProxies::new(config.access.trusted_proxies.clone());
+    let proxies = TrustedProxies::new(
+        config.access.trusted_proxies.clone(),
+        config.access.forwarding_header,
+    );
     let links = Arc::clone(&running.links);
     let clicks = Arc::clone(&running.recording.clicks);
     AppState {

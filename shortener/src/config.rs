@@ -9,8 +9,13 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use ipnet::IpNet;
 
 use crate::{
-    access::Mode, client::arguments::UrlsCommand, database::open::DatabaseUrl, http::host::Host,
-    keys::arguments::KeysCommand, rate_limit::Rate, redis_client,
+    access::Mode,
+    client::arguments::UrlsCommand,
+    database::open::DatabaseUrl,
+    http::{client_address::ForwardingHeader, host::Host},
+    keys::arguments::KeysCommand,
+    rate_limit::Rate,
+    redis_client,
 };
 
 /// A URL shortener: redirects, clicks and their API, on SQLite or Postgres.
@@ -135,6 +140,10 @@ pub struct AccessConfig {
     /// Networks whose `X-Forwarded-For` and `Forwarded` headers are believed, separated by commas, such as `10.0.0.0/8`.
     #[arg(long, env = "SHORTENER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// Which header trusted proxies write. Name the one, and a client cannot choose its address by sending the other.
+    #[arg(long, env = "SHORTENER_FORWARDING_HEADER", value_enum, default_value_t = ForwardingHeader::Either)]
+    pub forwarding_header: ForwardingHeader,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
@@ -213,7 +222,8 @@ pub struct ClicksConfig {
     #[arg(long, env = "SHORTENER_JOURNAL_MAX_BYTES", default_value_t = 1 << 30)]
     pub journal_max_bytes: u64,
 
-    /// How often the journal is synced to the disk, in milliseconds: what a power cut can lose.
+    /// How often the journal is synced to the disk at least, in milliseconds: what a power cut can lose. Under load it is
+    /// synced after each MiB as well.
     #[arg(long, env = "SHORTENER_JOURNAL_SYNC_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
     pub journal_sync_ms: u64,
 

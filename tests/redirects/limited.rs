@@ -24,7 +24,7 @@ const TRIES: usize = 20;
 struct Served {
     services: Vec<Service>,
     /// Dropped last.
-    _database: Database,
+    database: Database,
 }
 
 impl Served {
@@ -34,10 +34,7 @@ impl Served {
         if backend != Backend::Sqlite {
             services.push(Service::start(&database).await);
         }
-        Self {
-            services,
-            _database: database,
-        }
+        Self { services, database }
     }
 
     fn output(&self) -> String {
@@ -161,5 +158,20 @@ harness::on_each_database! {
         for service in &served.services {
             service.get(&path(&url)).await.assert_problem(404);
         }
+    }
+}
+
+/// Makes each commit that counts a visit take longer than visitors are made to wait.
+const SLOW_COMMITS: &str = "
+    create function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$;
+    create constraint trigger dawdle after insert or update on url_use deferrable initially deferred
+        for each row execute function dawdle()";
+
+harness::on_each_postgres! {
+    async fn a_visit_is_not_used_up_by_somebody_who_is_sent_away(served: Served) {
+        let url = create(served.first(), TARGET, json!({"max_clicks": 1})).await;
+        served.database.execute(SLOW_COMMITS).await;
+        assert_leads_to(&served.first().get(&path(&url)).await, TARGET);
+        served.first().get(&path(&url)).await.assert_problem(410);
     }
 }

@@ -7,12 +7,13 @@ use std::{
     io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpStream},
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
-use harness::daemon::PATH;
+use harness::daemon::{PATH, free_addr};
 use tempfile::TempDir;
 
 use super::cores::Core;
@@ -104,4 +105,23 @@ impl Drop for Companion {
 
 pub(super) fn folder() -> anyhow::Result<TempDir> {
     TempDir::with_prefix("shortener-bench-").context("no temporary folder")
+}
+
+/// Starts a Redis that keeps nothing on the disk.
+pub(super) fn redis(core: Core, program: &Path) -> anyhow::Result<Companion> {
+    let addr = free_addr();
+    let port = addr.port().to_string();
+    let program = program.to_str().context("the path of Redis is no text")?;
+    let command = [
+        program,
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ];
+    Companion::start(core, folder()?, addr, &command, &[])
 }

@@ -1,9 +1,9 @@
 //! Redirects to links that the service does not know yet, with Postgres alone behind it and with Redis between.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use anyhow::{Context as _, ensure};
-use harness::{daemon::free_addr, database::Database, service::Service};
+use anyhow::ensure;
+use harness::{database::Database, service::Service};
 
 use super::{
     Plan, Section, Stage,
@@ -69,7 +69,7 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
     for _ in 0..plan.rounds {
         // A new one each round; the second service finds in it what the first one left.
         let redis = redis
-            .map(|program| start_redis(stage, program))
+            .map(|program| companion::redis(stage.cores.server, program))
             .transpose()?;
         for (behind, starts) in &mut kinds {
             let redis = redis.as_ref().filter(|_| *behind != Behind::Postgres);
@@ -83,25 +83,6 @@ pub(super) async fn measure(plan: &Plan, stage: &Stage) -> anyhow::Result<Sectio
         }
     }
     Ok(section(plan, &kinds))
-}
-
-fn start_redis(stage: &Stage, program: &Path) -> anyhow::Result<Companion> {
-    let addr = free_addr();
-    let port = addr.port().to_string();
-    let program = program.to_str().context("the path of Redis is no text")?;
-    let command = [
-        program,
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        &port,
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ];
-    let folder = companion::folder()?;
-    Companion::start(stage.cores.server, folder, addr, &command, &[])
 }
 
 /// Starts a service, asks it for links, each once, and ends it.

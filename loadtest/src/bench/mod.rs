@@ -2,7 +2,7 @@
 
 // What is measured.
 mod append;
-
+mod edits;
 mod footprint;
 mod inserts;
 mod memory;
@@ -127,6 +127,7 @@ pub(crate) enum Benchmark {
     Recording,
     Redirects,
     Misses,
+    Edits,
     Creates,
     Bulk,
     Statistics,
@@ -137,10 +138,11 @@ pub(crate) enum Benchmark {
 }
 
 /// In the order of the report.
-const ALL: [Benchmark; 11] = [
+const ALL: [Benchmark; 12] = [
     Benchmark::Redirects,
     Benchmark::Misses,
     Benchmark::Peer,
+    Benchmark::Edits,
     Benchmark::Creates,
     Benchmark::Bulk,
     Benchmark::Append,
@@ -195,6 +197,7 @@ impl Benchmark {
             Self::Recording => recording::measure(plan, &stage.cluster).await,
             Self::Redirects => redirects::measure(plan, stage).await,
             Self::Misses => misses::measure(plan, stage).await,
+            Self::Edits => edits::measure(plan, stage).await,
             Self::Creates => inserts::creates::measure(plan, stage).await,
             Self::Bulk => inserts::bulk::measure(plan, stage).await,
             Self::Statistics => statistics::measure(plan, &stage.cluster).await,

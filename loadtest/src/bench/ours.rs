@@ -91,6 +91,38 @@ pub(super) async fn gauge(service: &Service, name: &str) -> Option<u64> {
     counter(&counters(service).await, name)
 }
 
+/// The median of what a histogram has seen since the service started, between the two bounds that it lies between.
+pub(super) async fn median(service: &Service, histogram: &str) -> anyhow::Result<Option<f64>> {
+    let metrics = counters(service).await;
+    let name = format!("{histogram}_bucket{{le=\"");
+    let mut buckets = Vec::new();
+    for line in metrics.lines() {
+        if let Some((bound, count)) = line
+            .strip_prefix(&name)
+            .and_then(|rest| rest.split_once("\"} "))
+            && bound != "+Inf"
+        {
+            buckets.push((bound.parse()?, count.parse()?));
+        }
+    }
+    let all = counter(&metrics, &format!("{histogram}_count")).unwrap_or(0);
+    Ok(middle_of(&buckets, all))
+}
+
+/// The median of `all` values, of which so many are at most so large; none if it is larger than every bound.
+#[expect(clippy::cast_precision_loss, reason = "counts of thousands")]
+fn middle_of(buckets: &[(f64, f64)], all: u64) -> Option<f64> {
+    let half = all as f64 / 2.0;
+    let (mut least, mut below) = (0.0, 0.0);
+    for (bound, count) in buckets {
+        if all > 0 && *count >= half {
+            return Some(least + (bound - least) * (half - below) / (count - below));
+        }
+        (least, below) = (*bound, *count);
+    }
+    None
+}
+
 async fn counters(service: &Service) -> String {
     service.management("/metrics").await.text()
 }
@@ -105,4 +137,18 @@ fn counter(metrics: &str, series: &str) -> Option<u64> {
     let mut lines = metrics.lines().filter_map(|line| line.rsplit_once(' '));
     let (_, value) = lines.find(|(name, _)| *name == series)?;
     value.parse::<f64>().ok().map(|value| value as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::middle_of;
+
+    #[test]
+    fn a_median_lies_within_its_bucket() {
+        let buckets = [(0.001, 2.0), (0.005, 10.0), (0.01, 12.0)];
+        let median = middle_of(&buckets, 12).expect("there are values");
+        assert!((median - 0.003).abs() < 1e-9, "{median}");
+        assert_eq!(middle_of(&buckets, 0), None);
+        assert_eq!(middle_of(&buckets, 100), None, "beyond all bounds");
+    }
 }

@@ -19,6 +19,13 @@ use crate::replicas::Replicas;
 /// How often segments are tended to.
 const MAINTENANCE: Duration = Duration::from_secs(1);
 
+/// Under load, so much is synced at a time, without waiting for the interval: a thousand pages take the kernel
+/// milliseconds of processor time, in which visitors wait.
+const MUCH: u64 = 1 << 20;
+
+/// How often it is looked whether there is so much.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// How often an idle recorder asks the database whether it still has what was recorded: a fail-over may have gone back.
 const RECHECK: Duration = Duration::from_secs(1);
 
@@ -58,15 +65,20 @@ pub(super) struct Upkeep {
 
 /// Tends to the journal's segments, syncs them, and takes its measures.
 pub(super) async fn maintain(upkeep: Upkeep, stop: CancellationToken) -> anyhow::Result<()> {
-    let mut tended = Instant::now();
+    let (mut tended, mut synced) = (Instant::now(), Instant::now());
     let mut is_failing = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(upkeep.sync_interval.min(MAINTENANCE)) => {}
+            () = tokio::time::sleep(upkeep.sync_interval.min(LOOK)) => {}
         }
         let now = Instant::now();
         let tends = now.duration_since(tended) >= MAINTENANCE;
+        let is_due = now.duration_since(synced) >= upkeep.sync_interval;
+        if !tends && !is_due && upkeep.journal.unsynced_bytes() < MUCH {
+            continue;
+        }
+        synced = now;
         if tends {
             tended = now;
         }

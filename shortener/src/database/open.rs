@@ -29,6 +29,10 @@ const BACKGROUND_CONNECTIONS: u32 = 2;
 /// Two look links up; the third tells who is there.
 const PROMPT_CONNECTIONS: u32 = 3;
 
+/// A connection that was fit for use when it was given back is not asked again within this time: that would cost each
+/// request a round trip.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// How long a connection that is given back may take to show that it is fit for use.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -165,6 +169,15 @@ fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for < FRESH {
+                    return Ok(true);
+                }
+                Ok(conn.ping().await.is_ok())
+            })
+        })
         .after_release(|conn, _| {
             Box::pin(async move {
                 match tokio::time::timeout(RELEASE_TIMEOUT, conn.ping()).await {

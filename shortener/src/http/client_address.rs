@@ -13,25 +13,38 @@ use super::quick::Told;
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Networks whose forwarding headers are believed.
-#[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+#[derive(Clone, Debug)]
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    header: ForwardingHeader,
+}
+
+/// What proxies tell the client's address in. The other header is passed through as the client wrote it, if it wrote one.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
+#[value(rename_all = "kebab-case")]
+pub enum ForwardingHeader {
+    XForwardedFor,
+    Forwarded,
+    /// `X-Forwarded-For` if it is there, else `Forwarded`.
+    Either,
+}
 
 impl TrustedProxies {
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(networks: Vec<IpNet>, header: ForwardingHeader) -> Self {
+        Self { networks, header }
     }
 
     /// The client's address: the peer's, or what trusted proxies say of theirs.
     pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         self.address_behind(peer, || {
             let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-            hops(values(X_FORWARDED_FOR), values("forwarded"))
+            self.hops(values(X_FORWARDED_FOR), values("forwarded"))
         })
     }
 
     /// The same of a request that is known by its [`Told`].
     pub fn told_address(&self, peer: IpAddr, told: &Told<'_>) -> IpAddr {
-        self.address_behind(peer, || hops(told.x_forwarded_for, told.forwarded))
+        self.address_behind(peer, || self.hops(told.x_forwarded_for, told.forwarded))
     }
 
     fn address_behind(&self, peer: IpAddr, hops: impl FnOnce() -> Vec<Option<IpAddr>>) -> IpAddr {
@@ -52,21 +65,31 @@ impl TrustedProxies {
         address
     }
 
+    /// The hops that the believed header names.
+    fn hops<'a>(
+        &self,
+        x_forwarded_for: impl IntoIterator<Item = &'a [u8]>,
+        forwarded: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Vec<Option<IpAddr>> {
+        if self.header != ForwardingHeader::Forwarded {
+            let hops: Vec<_> = listed(x_forwarded_for).map(parse_hop).collect();
+            if !hops.is_empty() || self.header == ForwardingHeader::XForwardedFor {
+                return hops;
+            }
+        }
+        forwarded_hops(forwarded)
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
     }
 }
 
-/// The hops that the headers name, in the order written; `None` for one that names no address.
-fn hops<'a>(
-    x_forwarded_for: impl IntoIterator<Item = &'a [u8]>,
-    forwarded: impl IntoIterator<Item = &'a [u8]>,
-) -> Vec<Option<IpAddr>> {
-    let hops: Vec<_> = listed(x_forwarded_for).map(parse_hop).collect();
-    if !hops.is_empty() {
-        return hops;
-    }
-    listed(forwarded)
+/// The hops of `Forwarded`, in the order written; `None` for one that names no address.
+fn forwarded_hops<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<IpAddr>> {
+    listed(values)
         .map(|element| {
             let (_, hop) = element
                 .split(';')
@@ -99,12 +122,36 @@ mod tests {
 
     use super::*;
 
+    fn trusted(header: ForwardingHeader) -> TrustedProxies {
+        let networks = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
+        TrustedProxies::new(networks.to_vec(), header)
+    }
+
+    #[test]
+    fn a_client_cannot_choose_its_address_in_the_header_that_the_proxy_does_not_write() {
+        let headers = HeaderMap::from_iter([
+            (
+                HeaderName::from_static("forwarded"),
+                HeaderValue::from_static("for=203.0.113.9"),
+            ),
+            (
+                HeaderName::from_static(X_FORWARDED_FOR),
+                HeaderValue::from_static("1.1.1.1"),
+            ),
+        ]);
+        for (header, expected) in [
+            (ForwardingHeader::Forwarded, "203.0.113.9"),
+            (ForwardingHeader::XForwardedFor, "1.1.1.1"),
+            (ForwardingHeader::Either, "1.1.1.1"),
+        ] {
+            let address = trusted(header).client_address("10.0.0.1".parse().unwrap(), &headers);
+            assert_eq!(address.to_string(), expected, "{header:?}");
+        }
+    }
+
     #[track_caller]
     fn check(peer: &str, header: &'static str, value: &str, expected: &str) {
-        let trusted = TrustedProxies::new(vec![
-            "10.0.0.0/8".parse().unwrap(),
-            "fd00::/8".parse().unwrap(),
-        ]);
+        let trusted = trusted(ForwardingHeader::Either);
         let headers =
             HeaderMap::from_iter([(HeaderName::from_static(header), value.parse().unwrap())]);
         let address = trusted.client_address(peer.parse().unwrap(), &headers);

@@ -11,6 +11,7 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use serde_json::json;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
 
 use super::client_address::TrustedProxies;
@@ -50,12 +51,19 @@ pub async fn wrap(
         .client_address(peer.ip(), request.headers());
     let id = request_id(request.headers());
     request.extensions_mut().insert(ClientAddress(client));
+    let no_return = PointOfNoReturn::default();
+    request.extensions_mut().insert(no_return.clone());
 
     let span = tracing::error_span!("request", request.id = id.to_str().unwrap_or_default());
+    let cut_off = async {
+        tokio::time::sleep(class.patience()).await;
+        no_return.is_not_passed().await;
+    };
     let handled = async {
-        match tokio::time::timeout(class.patience(), next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
+        tokio::select! {
+            biased;
+            response = next.run(request) => response,
+            () = cut_off => {
                 ApiError::Unavailable(anyhow::anyhow!("the request took too long")).into_response()
             }
         }
@@ -97,6 +105,21 @@ pub async fn wrap(
 /// The client's address, for handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub std::net::IpAddr);
+
+/// For handlers: a request that takes too long is answered 503, but not while it does what cannot be taken back.
+#[derive(Clone, Debug, Default)]
+pub struct PointOfNoReturn(Arc<Mutex<()>>);
+
+impl PointOfNoReturn {
+    /// From now on, and while the guard lives, the request is not cut off.
+    pub async fn pass(self) -> OwnedMutexGuard<()> {
+        self.0.lock_owned().await
+    }
+
+    async fn is_not_passed(self) {
+        drop(self.0.lock_owned().await);
+    }
+}
 
 /// Headers that a page is answered with.
 pub fn page_headers() -> [(HeaderName, HeaderValue); 4] {

@@ -20,7 +20,7 @@ use crate::{
     database::{Db, timestamp::Timestamp},
     error::ApiError,
     http::{
-        envelope::{ClientAddress, page_headers},
+        envelope::{ClientAddress, PointOfNoReturn, page_headers},
         extract::Segment,
     },
     links::{Links, key::LinkRef, link::Link},
@@ -49,6 +49,7 @@ pub struct Redirects {
 pub async fn follow(
     State(redirects): State<Redirects>,
     Extension(client): Extension<ClientAddress>,
+    Extension(no_return): Extension<PointOfNoReturn>,
     Segment(segment): Segment,
     method: Method,
     uri: Uri,
@@ -69,7 +70,7 @@ pub async fn follow(
         Outcome::Redirect => Ok(redirects.send_on(&link, visitor, uri.query(), now)),
         Outcome::Limited => {
             redirects
-                .follow_limited(key, visitor, uri.query(), now)
+                .follow_limited(key, visitor, uri.query(), now, no_return)
                 .await
         }
         refused => Err(refusal(refused)),
@@ -98,6 +99,7 @@ impl Redirects {
         visitor: Option<Visitor<'_>>,
         query: Option<&str>,
         now: Timestamp,
+        no_return: PointOfNoReturn,
     ) -> Result<Response, ApiError> {
         let looked = limited::look(&self.db, key, now).await?;
         let (link, outcome) = looked.ok_or(ApiError::NotFound(LINK))?;
@@ -105,7 +107,8 @@ impl Redirects {
             (Outcome::Limited, None) => Ok(answer::without_target(&link)),
             (Outcome::Limited, Some(visitor)) => {
                 let _turn = self.counting.acquire().await;
-                if limited::use_up(&self.db, &self.clicks, &link, visitor, now).await? {
+                let used = limited::use_up(&self.db, &self.clicks, &link, visitor, now, no_return);
+                if used.await? {
                     Ok(answer::redirect(&link, query))
                 } else {
                     Err(refusal(Outcome::Gone))

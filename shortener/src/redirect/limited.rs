@@ -7,6 +7,7 @@ use super::{
 use crate::{
     clicks::{Clicks, Visitor},
     database::{Db, timestamp::Timestamp},
+    http::envelope::PointOfNoReturn,
     links::{key::LinkRef, link::Link},
 };
 
@@ -31,12 +32,15 @@ pub async fn look(
 }
 
 /// Uses one visit up, and records its click, in one transaction. False if none is left.
+///
+/// A visitor whose visit is being committed is waited for, or one would be used up that nobody got through with.
 pub async fn use_up(
     db: &Db,
     clicks: &Clicks,
     link: &Link,
     visitor: Visitor<'_>,
     now: Timestamp,
+    no_return: PointOfNoReturn,
 ) -> sqlx::Result<bool> {
     let Some(limit) = link.max_clicks else {
         return Ok(false);
@@ -46,6 +50,7 @@ pub async fn use_up(
         return Ok(false);
     }
     clicks.record(&mut tx, link, visitor, now).await?;
+    let _committing = no_return.pass().await;
     tx.commit().await?;
     clicks.note_recorded();
     Ok(true)

@@ -216,6 +216,12 @@ impl Journal {
         expired.and(prepared)
     }
 
+    /// How much was appended since the last sync that worked: what a power cut would take.
+    pub fn unsynced_bytes(&self) -> u64 {
+        let synced = *lock_of(&self.synced);
+        self.tally.end().bytes_since(synced, self.segment_bytes)
+    }
+
     /// Brings to disk what was appended since the last time. Appenders do not wait for it.
     pub fn sync(&self) -> Result<(), Error> {
         let mut synced = lock_of(&self.synced);
