@@ -1,6 +1,7 @@
 # Images of the programs, one target for each:
 #
 #     docker build --target shortener --tag urlshortener/shortener .
+#     docker build --target operator --tag urlshortener/operator .
 #
 # No `# syntax=` line: it would ask an image registry for a frontend, and the build needs nothing that the engine's own lacks.
 
@@ -49,3 +50,31 @@ USER 10001:10001
 # Asks the management listener whether it can serve. A first start may have a database to wait for, and to migrate.
 HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=4 CMD ["shortener", "healthcheck"]
 ENTRYPOINT ["shortener"]
+
+# The operator, after everything of the service: a builder that works from the top compiles it only for who asks for it.
+FROM rust:1.95-slim-bookworm AS compiled-operator
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked --bin shortener-operator \
+    && install -D --target-directory=/binaries target/release/shortener-operator
+
+FROM scratch AS prebuilt-operator
+COPY deploy/prebuilt/ /binaries/
+
+FROM ${BINARIES}-operator AS operator-binaries
+
+FROM debian:12-slim AS operator
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="shortener-operator" \
+    org.opencontainers.image.description="Looks after UrlShortener resources of a Kubernetes cluster" \
+    org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.base.name="docker.io/library/debian:12-slim"
+COPY --from=certificates /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=operator-binaries /binaries/shortener-operator /usr/local/bin/
+EXPOSE 8080
+USER 65532:65532
+ENTRYPOINT ["shortener-operator"]

@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 # Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
-GENERATED := docs/settings.md
+GENERATED := docs/settings.md crds/urlshorteners.yaml docs/urlshortener.md
 
 .PHONY: help
 help: ## List these targets
@@ -65,6 +65,12 @@ generated: $(GENERATED) ## Rewrite the committed files that a program generates
 docs/settings.md:
 	@scripts/needs rust
 	text=$$(cargo run --quiet --locked --bin shortener settings) && echo "$$text" >$@
+crds/urlshorteners.yaml:
+	@scripts/needs rust
+	text=$$(cargo run --quiet --locked --bin shortener-operator crds) && echo "$$text" >$@
+docs/urlshortener.md:
+	@scripts/needs rust
+	text=$$(cargo run --quiet --locked --bin shortener-operator reference) && echo "$$text" >$@
 
 .PHONY: drawings
 drawings: ## Draw the dashboards from a real Prometheus' answers into docs/images, since no test has a Grafana

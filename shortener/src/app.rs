@@ -22,6 +22,7 @@ use crate::{
     health::{self, Readiness},
     http::{
         client_address::TrustedProxies,
+        connections::Room,
         envelope::Envelope,
         host::Host,
         server::{self, Routed},
@@ -112,6 +113,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let management_stop = CancellationToken::new();
     tasks.spawn(server::serve(
         management,
+        Room::unlimited(),
         move |peer| Routed::new(management_router.clone(), peer),
         tasks.clone(),
         management_stop.clone(),
@@ -146,7 +148,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     readiness.set(true);
 
     let drain = Duration::from_secs(config.drain_seconds);
-    let serving = server::serve(public, make, tasks.clone(), tasks.stop_token(), drain);
+    let room = Room::new(
+        config.limits.max_connections,
+        Arc::clone(&metrics.connections),
+    );
+    let serving = server::serve(public, room, make, tasks.clone(), tasks.stop_token(), drain);
     let outcome = serve_until_told(serving, &tasks, &readiness, &mut signals).await;
     outcome?;
     let finishing = running.recording.finish(drain);

@@ -16,6 +16,7 @@ use crate::{
     keys::arguments::KeysCommand,
     rate_limit::Rate,
     redis_client,
+    urls::private_target::PrivateTargets,
 };
 
 /// A URL shortener: redirects, clicks and their API, on SQLite or Postgres.
@@ -166,6 +167,16 @@ pub struct LimitsConfig {
     /// Largest bulk file, in bytes; 0 for no limit.
     #[arg(long, env = "SHORTENER_MAX_BULK_BYTES", default_value_t = 2 << 30)]
     pub max_bulk_bytes: u64,
+
+    /// Most connections of clients at a time; 0 for no limit. Above it nobody is turned away: who comes waits until a
+    /// connection ends [default: what the limit on open files leaves, at most 65,536]
+    #[arg(long, env = "SHORTENER_MAX_CONNECTIONS")]
+    pub max_connections: Option<u32>,
+
+    /// What becomes of original URLs that lead into a private network, by their address or by a name such as `localhost`
+    /// or `wiki.corp`. `refuse`: 422. `allow`: shortened, for a service inside such a network.
+    #[arg(long, env = "SHORTENER_PRIVATE_TARGETS", value_enum, default_value_t = PrivateTargets::Refuse)]
+    pub private_targets: PrivateTargets,
 }
 
 #[derive(clap::Args, Clone, Copy, Debug)]

@@ -9,8 +9,8 @@ use prometheus::{
 };
 
 use crate::{
-    audit::log::AuditMetrics, clicks::metrics::ClickMetrics, links::metrics::LinkMetrics,
-    rate_limit::RateLimitMetrics, redis_client::RedisMetrics,
+    audit::log::AuditMetrics, clicks::metrics::ClickMetrics, http::connections::ConnectionMetrics,
+    links::metrics::LinkMetrics, rate_limit::RateLimitMetrics, redis_client::RedisMetrics,
 };
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
@@ -129,6 +129,7 @@ impl HttpMetrics {
 pub struct Metrics {
     registry: Registry,
     pub http: Arc<HttpMetrics>,
+    pub connections: Arc<ConnectionMetrics>,
     pub clicks: Arc<ClickMetrics>,
     pub links: Arc<LinkMetrics>,
     pub rate_limits: Arc<RateLimitMetrics>,
@@ -150,6 +151,7 @@ impl Metrics {
         )?;
         registered(&registry, build)?.set(1);
         let http = HttpMetrics::register(&registry)?.into();
+        let connections = ConnectionMetrics::register(&registry)?.into();
         let clicks = ClickMetrics::register(&registry)?.into();
         let links = LinkMetrics::register(&registry)?.into();
         let rate_limits = RateLimitMetrics::register(&registry)?.into();
@@ -159,6 +161,7 @@ impl Metrics {
         Ok(Self {
             registry,
             http,
+            connections,
             clicks,
             links,
             rate_limits,

@@ -40,6 +40,19 @@ on_each_database! {
             format!("http://127.1:{port}/"),
             format!("http://127.0.0.1.:{port}/"),
             format!("http://0177.0.0.1:{port}/"),
+            format!("http://%31%32%37.0.0.1:{port}/"),
+            format!("http://localhost.:{port}/"),
+            format!("http://LOCALHOST:{port}/launch"),
+            format!("http://localhost:0{port}/"),
+            format!("http://localhost:{port}\\launch"),
+            format!("http://localhost:{port}/a/..//launch"),
+            format!("http://localhost:{port}/%6caunch;x=1"),
+            format!("http://user@localhost:{port}/"),
+            // Other addresses of the same machine, and of the same interface.
+            format!("http://0.0.0.0:{port}/"),
+            format!("http://127.0.0.2:{port}/"),
+            format!("http://[::ffff:127.0.0.1]:{port}/"),
+            format!("http://[::1%25lo]:{port}/"),
         ] {
             refused_as_loop(&service, user, &original_url).await;
         }
@@ -84,7 +97,11 @@ on_each_database! {
         }
     }
 
-    async fn another_service_on_the_same_machine_is_no_loop(service: Service) {
+    async fn another_service_on_the_same_machine_is_no_loop(database: Database) {
+        let service = Service::builder(&database)
+            .arg("--private-targets=allow")
+            .start()
+            .await;
         let user = service.create_user().await;
         let other = service.management_addr();
 

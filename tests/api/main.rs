@@ -7,8 +7,10 @@
 mod bulk;
 mod bulk_conflicts;
 mod bulk_refusals;
+mod confusables;
 mod events;
 mod original_urls;
+mod private_targets;
 mod redirects;
 mod short_codes;
 mod uploads;
@@ -16,13 +18,16 @@ mod urls;
 mod users;
 
 // What holds on every route.
+mod bombs;
 mod concurrency;
 mod headers;
 mod hosts;
+mod injection;
 mod junk;
 mod loops;
 mod pagination;
 mod problems;
+mod smuggling;
 mod strangers;
 mod timestamps;
 mod versions;

@@ -136,7 +136,6 @@ on_each_database! {
             "http://example.com:8080/",
             "http://192.0.2.1/",
             "http://[2001:db8::1]/",
-            "http://localhost:1/",
             "https://exämple.com/ü",
             "https://例え.jp/",
             "https://example.com/%20%0a",

@@ -1,5 +1,6 @@
 //! What survives what: ends, crashes, starts at the same time, wrong settings, a database that goes away.
 
+mod connections;
 mod crash;
 mod postgres_away;
 mod settings;

@@ -40,6 +40,17 @@ async fn an_address_that_is_none() {
 }
 
 #[tokio::test]
+async fn a_limit_or_a_choice_that_is_none() {
+    let database = sqlite().await;
+    for (flag, clues) in [
+        ("--max-connections=many", ["max-connections", "many"]),
+        ("--private-targets=maybe", ["private-targets", "maybe"]),
+    ] {
+        refuses(Service::builder(&database).arg(flag), &clues).await;
+    }
+}
+
+#[tokio::test]
 async fn a_port_that_somebody_else_has() {
     let database = sqlite().await;
     let other = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -74,7 +74,7 @@ async fn identify(
 }
 
 /// The key in `Authorization: Bearer <key>`.
-fn bearer(headers: &HeaderMap) -> Result<&[u8], ApiError> {
+pub fn bearer(headers: &HeaderMap) -> Result<&[u8], ApiError> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (given.next(), given.next()) else {
         return Err(ApiError::NoKey(NoKey::Missing));

@@ -6,7 +6,7 @@
 //! ```
 
 mod caller;
-mod gate;
+pub mod gate;
 mod routes;
 
 use std::sync::Arc;

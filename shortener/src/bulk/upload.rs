@@ -12,7 +12,7 @@ use axum::{
 };
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{config::LimitsConfig, error::ApiError};
+use crate::{config::LimitsConfig, error::ApiError, http::extract::refuse_encoded};
 
 /// The field of the form that holds the file.
 const FIELD: &str = "file";
@@ -49,6 +49,7 @@ where
                 "send the file as the field `file` of a multipart/form-data form, as `curl -F file=@users.csv` does",
             ));
         }
+        refuse_encoded(request.headers())?;
         let limit = LimitsConfig::or_none(LimitsConfig::from_ref(state).max_bulk_bytes);
         match Multipart::from_request(request, state).await {
             Ok(form) => Ok(Self { form, limit }),

@@ -198,7 +198,7 @@ fn show(connection: &Connection, url: &Value, as_json: bool) -> anyhow::Result<(
     table.row(["leads to".to_owned(), text(&url["original_url"])]);
     // Whatever else the service tells, in its own words: a newer one tells more.
     for (name, value) in url.as_object().into_iter().flatten() {
-        if name == "short_code" || name == "original_url" {
+        if matches!(name.as_str(), "short_code" | "original_url" | "warnings") {
             continue;
         }
         let value = match value {
@@ -206,6 +206,12 @@ fn show(connection: &Connection, url: &Value, as_json: bool) -> anyhow::Result<(
             value => text(value),
         };
         table.row([name.replace('_', " "), value]);
+    }
+    for warning in url["warnings"].as_array().into_iter().flatten() {
+        table.row([
+            "warning".to_owned(),
+            text(&warning["code"]).replace('_', " "),
+        ]);
     }
     table.print()
 }

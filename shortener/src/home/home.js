@@ -51,7 +51,12 @@ form.addEventListener("submit", async (event) => {
     const link = document.createElement("a");
     link.href = "/" + answer.short_code;
     link.textContent = new URL(link.href, location).href;
-    result.replaceChildren(link);
+    const warnings = (answer.warnings || []).map((warning) => {
+      const note = document.createElement("small");
+      note.textContent = " Careful: " + warning.detail + ".";
+      return note;
+    });
+    result.replaceChildren(link, ...warnings);
   } catch (error) {
     result.className = "error";
     result.textContent = error.message;

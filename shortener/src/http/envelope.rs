@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
 
-use super::client_address::TrustedProxies;
+use super::{client_address::TrustedProxies, framing};
 use crate::{
     error::{ApiError, Problem},
     metrics::{HttpMetrics, RouteClass},
@@ -54,12 +54,16 @@ pub async fn wrap(
     let no_return = PointOfNoReturn::default();
     request.extensions_mut().insert(no_return.clone());
 
+    let framed = framing::check(&request);
     let span = tracing::error_span!("request", request.id = id.to_str().unwrap_or_default());
     let cut_off = async {
         tokio::time::sleep(class.patience()).await;
         no_return.is_not_passed().await;
     };
     let handled = async {
+        if let Err(error) = framed {
+            return error.into_response();
+        }
         tokio::select! {
             biased;
             response = next.run(request) => response,

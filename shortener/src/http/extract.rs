@@ -70,6 +70,7 @@ where
                 "the body must be JSON, and Content-Type must say `application/json`",
             ));
         }
+        refuse_encoded(request.headers())?;
         let limit = LimitsConfig::or_none(LimitsConfig::from_ref(state).max_json_bytes);
         let bytes = read_all(request.into_body(), limit).await?;
         if bytes.is_empty() {
@@ -95,6 +96,17 @@ fn is_json(headers: &HeaderMap) -> bool {
         essence == "application/json"
             || (essence.starts_with("application/") && essence.ends_with("+json"))
     })
+}
+
+/// Refuses a compressed body (RFC 9110, 8.4): a kilobyte of it could be a gigabyte.
+pub fn refuse_encoded(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    Err(ApiError::UnsupportedMediaType(
+        "the body is compressed: send it as it is, without Content-Encoding",
+    ))
 }
 
 async fn read_all(body: Body, limit: u64) -> Result<Bytes, ApiError> {

@@ -1,9 +1,11 @@
 //! What carries requests to handlers and answers back: nothing in here knows what a URL is for.
 
 pub mod client_address;
+pub mod connections;
 pub mod envelope;
 pub mod extract;
 pub mod fields;
+pub mod framing;
 pub mod guard;
 pub mod host;
 mod leftover;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::{
+    connections::{Impatient, Place, Room},
     leftover,
     quick::{self, Ask, Ending, Quick},
 };
@@ -32,6 +33,9 @@ use crate::shutdown::Tasks;
 
 /// How long a request's head may take to arrive, and a connection may idle between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may read nothing of an answer that does not fit the socket.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Largest head of a request: room for the longest original URL in a `Referer`, and for cookies of a shared domain.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -41,10 +45,11 @@ const MAX_HEADERS: usize = 100;
 /// A pause after `accept` failed for want of file descriptors: they come back as connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves connections on `listener`, each with the service that `make` makes for its peer, until `stop`; then finishes the
-/// requests under way, within `drain`.
+/// Serves connections on `listener` as far as there is `room`, each with the service that `make` makes for its peer, until
+/// `stop`; then finishes the requests under way, within `drain`.
 pub async fn serve<S>(
     listener: TcpListener,
+    room: Room,
     make: impl Fn(SocketAddr) -> S,
     tasks: Tasks,
     stop: CancellationToken,
@@ -57,6 +62,10 @@ pub async fn serve<S>(
     let graceful = GracefulShutdown::new();
     let give_up = CancellationToken::new();
     loop {
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = room.wait() => permit,
+        };
         let (stream, peer) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
@@ -74,7 +83,7 @@ pub async fn serve<S>(
             give_up: give_up.clone(),
             watcher: graceful.watcher(),
         };
-        tasks.spawn(connection(stream, make(peer), ends));
+        tasks.spawn(connection(stream, make(peer), ends, room.take(permit)));
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown())
@@ -100,7 +109,7 @@ struct Ends {
     watcher: Watcher,
 }
 
-async fn connection<S>(stream: TcpStream, service: S, ends: Ends)
+async fn connection<S>(stream: TcpStream, service: S, ends: Ends, _place: Place)
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Quick,
     S::Future: Send,
@@ -111,6 +120,7 @@ where
         return;
     };
     let (input, output) = stream.into_split();
+    let output = Impatient::new(output, WRITE_TIMEOUT);
     let stream = tokio::io::join(io::Cursor::new(read).chain(input), output);
     let serving = ends.watcher.watch(hyper_connection(stream, service));
     tokio::select! {

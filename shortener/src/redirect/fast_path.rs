@@ -31,7 +31,7 @@ use crate::{
     database::timestamp::Timestamp,
     http::{
         client_address::TrustedProxies,
-        envelope,
+        envelope, framing,
         quick::{Ask, Quick, Told},
         server::{Routed, Routing},
     },
@@ -135,6 +135,7 @@ fn ask(request: &Request<Incoming>) -> Option<Ask<'_>> {
         Method::HEAD => true,
         _ => return None,
     };
+    framing::check(request).ok()?;
     let told = Told::of(request.headers())?;
     request.body().is_end_stream().then(|| Ask {
         is_head,

@@ -12,6 +12,7 @@ use super::{
     Title,
     http::Judgement,
     original_url::{OriginalUrl, UrlRules},
+    private_target::PrivateTargets,
     short_code::ShortCode,
     store,
 };
@@ -43,6 +44,7 @@ pub struct UrlRow {
 pub struct Rules {
     pub max_url_bytes: u64,
     pub own_hosts: Vec<Host>,
+    pub private_targets: PrivateTargets,
 }
 
 impl Record for UrlRow {
@@ -65,6 +67,7 @@ impl Record for UrlRow {
                 UrlRules {
                     max_bytes: rules.max_url_bytes,
                     own_hosts: &rules.own_hosts,
+                    private_targets: rules.private_targets,
                 },
             )
         };
@@ -113,6 +116,7 @@ pub async fn load(
     let rules = Rules {
         max_url_bytes: LimitsConfig::or_none(judgement.limits.max_url_bytes),
         own_hosts: judgement.hosts.of_request(&headers),
+        private_targets: judgement.limits.private_targets,
     };
     let imported = loader.load::<UrlRow>(upload, rules).await?;
     links.forget_missing();

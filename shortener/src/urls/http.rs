@@ -53,12 +53,14 @@ impl Judgement {
     ) -> impl FnOnce(&serde_json::Value) -> Result<OriginalUrl, crate::invalid::Invalid> {
         let own_hosts = self.hosts.of_request(headers);
         let max_bytes = LimitsConfig::or_none(self.limits.max_url_bytes);
+        let private_targets = self.limits.private_targets;
         text(move |text| {
             OriginalUrl::parse(
                 text,
                 UrlRules {
                     max_bytes,
                     own_hosts: &own_hosts,
+                    private_targets,
                 },
             )
         })

@@ -1,13 +1,16 @@
 //! URLs: what is shortened, by whom, under which code.
 
 pub mod bulk;
+pub mod confusable;
 pub mod http;
 pub mod options;
 pub mod original_url;
+pub mod private_target;
 pub mod redirect_status;
 pub mod short_code;
 pub mod store;
 
+use confusable::Warnings;
 use options::{OptionsChange, RedirectOptions};
 use original_url::OriginalUrl;
 
@@ -37,6 +40,9 @@ pub struct ShortUrl {
     pub updated_at: Timestamp,
     /// Grows with every change.
     pub version: i64,
+    /// What its target looks like, but may not be.
+    #[sqlx(flatten)]
+    pub warnings: Warnings,
 }
 
 /// What people call a URL in lists.
@@ -91,6 +97,7 @@ impl UrlChange {
         }
         if let Some(original_url) = &self.original_url {
             original_url.as_str().clone_into(&mut after.original_url);
+            after.warnings = Warnings::of(&after.original_url);
         }
         after.is_active = self.is_active.unwrap_or(before.is_active);
         after.options = self.options.apply(&before.options);
@@ -139,6 +146,7 @@ mod tests {
             created_at: at,
             updated_at: at,
             version: 1,
+            warnings: Warnings::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::private_target::{PrivateTargets, is_private};
 use crate::{http::host::Host, invalid::Invalid};
 
 /// An absolute `http` or `https` URL with a host.
@@ -18,6 +19,7 @@ pub struct UrlRules<'a> {
     pub max_bytes: u64,
     /// Names of the service itself: a link to one of them would be a loop.
     pub own_hosts: &'a [Host],
+    pub private_targets: PrivateTargets,
 }
 
 impl OriginalUrl {
@@ -42,7 +44,8 @@ impl OriginalUrl {
             return Err("must start with http:// or https://".into());
         }
         let url = Url::parse(text).map_err(|_| absolute())?;
-        if url.host_str().is_none_or(str::is_empty) {
+        let host = url.host().ok_or_else(absolute)?;
+        if host == url::Host::Domain("") {
             return Err(absolute());
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -50,6 +53,9 @@ impl OriginalUrl {
         }
         if rules.own_hosts.iter().any(|host| host.is_target_of(&url)) {
             return Err("leads back to this service".into());
+        }
+        if rules.private_targets == PrivateTargets::Refuse && is_private(&host) {
+            return Err("leads into a private network, where visitors from elsewhere find nothing, or something of their own; SHORTENER_PRIVATE_TARGETS=allow lets such addresses be shortened".into());
         }
         Ok(Self {
             given: text.to_owned(),
@@ -79,6 +85,7 @@ mod tests {
             UrlRules {
                 max_bytes: 100,
                 own_hosts: &own_hosts,
+                private_targets: PrivateTargets::Refuse,
             },
         )
     }
@@ -139,6 +146,27 @@ mod tests {
             );
         }
         assert!(parse("https://example.com/").is_ok());
+    }
+
+    #[test]
+    fn what_leads_into_a_private_network_is_refused_and_the_way_out_named() {
+        for text in [
+            "http://10.0.0.1/",
+            "https://localhost./",
+            "http://0x7f.1:9000/",
+        ] {
+            let reason = parse(text).unwrap_err().to_string();
+            assert!(
+                reason.contains("SHORTENER_PRIVATE_TARGETS"),
+                "{text}: {reason}"
+            );
+            let rules = UrlRules {
+                max_bytes: 100,
+                own_hosts: &[],
+                private_targets: PrivateTargets::Allow,
+            };
+            assert!(OriginalUrl::parse(text, rules).is_ok(), "{text}");
+        }
     }
 
     #[test]

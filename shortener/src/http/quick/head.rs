@@ -17,7 +17,7 @@ const NOT_PLAIN: [&str; 5] = [
 ];
 
 /// The request that `bytes` begin with, and the length of its head; `None` if it is not whole, not plain or not valid.
-pub(super) fn read(bytes: &[u8]) -> Option<(Ask<'_>, usize)> {
+pub fn read(bytes: &[u8]) -> Option<(Ask<'_>, usize)> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(bytes, &mut fields);
@@ -33,6 +33,10 @@ pub(super) fn read(bytes: &[u8]) -> Option<(Ask<'_>, usize)> {
         return None;
     }
     let (path, query) = target(request.path?)?;
+    let is_host = |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case("host");
+    if request.headers.iter().filter(is_host).count() != 1 {
+        return None;
+    }
     let mut told = Told::default();
     for field in &*request.headers {
         take(field, &mut told)?;
@@ -109,6 +113,7 @@ mod tests {
             "Transfer-Encoding: chunked",
             "Connection: close",
             "Connection: Upgrade",
+            "Host: b",
             "Connection: keep-alive, close",
             "Upgrade: websocket",
             "Expect: 100-continue",

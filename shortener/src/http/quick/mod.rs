@@ -5,7 +5,7 @@
 //! that is most of what hyper spends on it. A connection that idles here owns nothing but its socket.
 
 pub mod date;
-mod head;
+pub mod head;
 mod told;
 
 pub use told::{PURPOSES, Told};

@@ -1,0 +1,107 @@
+//! The Job that brings the schema to what an image needs. Until it has, the pods of the version before go on serving.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Object, Plan,
+    labels::{Part, labels, owned},
+    pod::{self, variable},
+};
+use crate::kinds::Kind;
+
+/// For a database that is only being made.
+const DATABASE_WAIT_SECONDS: i32 = 600;
+
+/// After this long somebody should look.
+const DEADLINE_SECONDS: i32 = 3600;
+
+/// The name of the Job for an image on a database: each pair has one of its own, so that reverting the spec finds the old one.
+pub fn name(resource: &str, image: &str, database: &str) -> String {
+    let digest = Sha256::digest(format!("{image}\n{database}"));
+    let short: String = digest
+        .iter()
+        .take(5)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{resource}-migrate-{short}")
+}
+
+pub fn build(plan: &Plan) -> Option<Object> {
+    let (mut variables, mounted) = pod::database(plan);
+    variables.extend([
+        variable(
+            "SHORTENER_DATABASE_WAIT_SECONDS",
+            DATABASE_WAIT_SECONDS.to_string(),
+        ),
+        variable(
+            "SHORTENER_DATABASE_MAX_CONNECTIONS",
+            super::super::validate::connections::MIGRATION.to_string(),
+        ),
+        variable("SHORTENER_LOG_FORMAT", "json"),
+        variable("SHORTENER_DATA_DIR", "/tmp"),
+    ]);
+    // A pooler refuses a parameter that it does not know.
+    if plan.session_secret().is_none() {
+        variables.push(variable("PGOPTIONS", "-c lock_timeout=30s"));
+    }
+    let mut volumes: Vec<_> = mounted
+        .iter()
+        .map(|mounted| mounted.volume.clone())
+        .collect();
+    let mut mounts: Vec<_> = mounted.into_iter().map(|mounted| mounted.mount).collect();
+    volumes.push(json!({"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}));
+    mounts.push(json!({"name": "tmp", "mountPath": "/tmp"}));
+    let spec = json!({
+        "backoffLimit": 4,
+        "activeDeadlineSeconds": DEADLINE_SECONDS,
+        "template": {
+            "metadata": {"labels": labels(plan, Part::Migration)},
+            "spec": pod_spec(plan, &variables, &volumes, &mounts),
+        },
+    });
+    let metadata = owned(plan, &plan.migration_job, Part::Migration);
+    Some(Object::new(
+        Kind::Job,
+        json!({"metadata": metadata, "spec": spec}),
+    ))
+}
+
+fn pod_spec(plan: &Plan, variables: &[Value], volumes: &[Value], mounts: &[Value]) -> Value {
+    let mut spec = json!({
+        "restartPolicy": "Never",
+        "serviceAccountName": plan.name,
+        "automountServiceAccountToken": false,
+        "securityContext": pod::service_security(),
+        "containers": [{
+            "name": "migrate",
+            "image": plan.image,
+            "imagePullPolicy": "IfNotPresent",
+            "args": ["migrate"],
+            "env": variables,
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+            "securityContext": pod::container_security(),
+            "volumeMounts": mounts,
+        }],
+        "volumes": volumes,
+    });
+    if let Some(secrets) = plan.pull_secrets() {
+        spec["imagePullSecrets"] = secrets;
+    }
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_image_and_database_has_a_job_of_its_own_with_a_name_that_fits() {
+        let longest = "a".repeat(40);
+        let first = name(&longest, "shortener:1", "pg");
+        assert!(first.len() <= 63);
+        assert_eq!(first, name(&longest, "shortener:1", "pg"));
+        assert_ne!(first, name(&longest, "shortener:2", "pg"));
+        assert_ne!(first, name(&longest, "shortener:1", "other"));
+    }
+}

@@ -1,0 +1,76 @@
+//! What KEDA scales by: the rate of requests that a Prometheus has counted.
+
+use serde_json::{Value, json};
+
+use super::{
+    Object, Plan,
+    labels::{Part, owned},
+};
+use crate::{
+    crd::scaling::{Autoscaled, FallbackBehavior},
+    kinds::Kind,
+};
+
+/// How many evaluations in a row must fail before the fallback holds.
+const FAILURES: i32 = 3;
+
+pub fn build(plan: &Plan) -> Option<Object> {
+    let autoscaled = plan.spec.scaling.autoscaled.as_ref()?;
+    if !plan.scale.scaled_object {
+        return None;
+    }
+    let mut spec = json!({
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": plan.name},
+        "minReplicaCount": autoscaled.min_replicas,
+        "maxReplicaCount": autoscaled.max_replicas,
+        "advanced": {
+            "restoreToOriginalReplicaCount": false,
+            "horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": {
+                "stabilizationWindowSeconds": autoscaled.scale_down.stabilization_seconds,
+            }}},
+        },
+        "triggers": [trigger(plan, autoscaled)],
+    });
+    if let Some(fallback) = &autoscaled.fallback {
+        let behavior = match fallback.behavior {
+            FallbackBehavior::CurrentIfHigher => "currentReplicasIfHigher",
+            FallbackBehavior::Static => "static",
+        };
+        spec["fallback"] = json!({
+            "failureThreshold": FAILURES,
+            "replicas": fallback.replicas,
+            "behavior": behavior,
+        });
+    }
+    let metadata = owned(plan, &plan.name, Part::App);
+    Some(Object::new(
+        Kind::ScaledObject,
+        json!({"metadata": metadata, "spec": spec}),
+    ))
+}
+
+/// The rate of requests to all replicas. Without data there is no number, and so no decision: a number made up for that case
+/// would take replicas away whenever Prometheus has lost sight of them.
+pub fn query(namespace: &str, name: &str) -> String {
+    format!(
+        r#"sum(rate(shortener_http_requests_total{{namespace="{namespace}",service="{name}"}}[1m]))"#
+    )
+}
+
+fn trigger(plan: &Plan, autoscaled: &Autoscaled) -> Value {
+    let mut trigger = json!({
+        "type": "prometheus",
+        "metricType": "AverageValue",
+        // KEDA takes texts here.
+        "metadata": {
+            "serverAddress": autoscaled.prometheus.server_address,
+            "query": query(&plan.namespace, &plan.name),
+            "threshold": autoscaled.target.request_rate.per_replica.to_string(),
+            "ignoreNullValues": "false",
+        },
+    });
+    if let Some(reference) = &autoscaled.prometheus.authentication_ref {
+        trigger["authenticationRef"] = json!({"name": reference.name});
+    }
+    trigger
+}

@@ -1,0 +1,282 @@
+//! Whole objects, from resources as somebody would write them.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    batch::v1::Job,
+    core::v1::{ConfigMap, Secret, Service, ServiceAccount},
+    networking::v1::{Ingress, NetworkPolicy},
+    policy::v1::PodDisruptionBudget,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{Object, Plan, build, migration};
+use crate::{
+    controller::{compare, observe::Observed, validate},
+    crd::UrlShortener,
+    kinds::Kind,
+};
+
+const MINIMAL: &str = r#"{"version": "1.4.2"}"#;
+
+const PRODUCTION: &str = r#"{
+    "version": "1.4.2",
+    "image": {"repository": "registry.example/acme/links", "pullSecrets": [{"name": "registry"}]},
+    "scaling": {"type": "Autoscaled", "autoscaled": {
+        "minReplicas": 3, "maxReplicas": 12,
+        "fallback": {"replicas": 6},
+        "prometheus": {"serverAddress": "http://prometheus.monitoring:9090", "authenticationRef": {"name": "prom"}}
+    }},
+    "hosts": [{"name": "go.example.com", "tls": {"secretName": "go-tls"}}],
+    "exposure": {"type": "Ingress", "ingress": {"className": "public"}},
+    "app": {
+        "resources": {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "256Mi", "ephemeral-storage": "2Gi"}},
+        "rollout": {"maxSurge": 2, "drainSeconds": 60},
+        "scheduling": {"tolerations": [{"key": "links", "operator": "Exists"}]}
+    },
+    "access": {"trustedProxies": ["10.0.0.0/8"]},
+    "postgres": {"type": "External", "external": {
+        "secretRef": {"name": "pg"}, "sessionSecretRef": {"name": "pg-direct"}, "connectionLimit": 400
+    }},
+    "monitoring": {
+        "serviceMonitor": {"labels": {"release": "prom"}},
+        "exporters": {"redis": "Enabled"}
+    },
+    "networkPolicy": {"mode": "Enabled", "metricsFrom": [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    ]}
+}"#;
+
+const VOLUMES: &str = r#"{
+    "version": "1.4.2",
+    "deletionPolicy": "Delete",
+    "hosts": [{"name": "go.example.com"}],
+    "exposure": {"type": "Gateway", "gateway": {"parentRefs": [{"name": "public", "namespace": "gateways"}]}},
+    "app": {"journal": {"size": "2Gi", "storage": {"type": "PersistentVolumeClaim"}}},
+    "postgres": {"type": "CloudNativePG", "cloudNativePG": {"durability": "Synchronous", "storage": {"size": "50Gi"}}},
+    "redis": {"type": "Disabled"},
+    "access": {"auth": {"type": "Off"}}
+}"#;
+
+/// The plan for a resource whose name differs from every constant of ours, in a cluster that knows every kind.
+fn plan(spec: &str) -> Plan {
+    let resource: UrlShortener = serde_json::from_value(json!({
+        "apiVersion": "urlshortener.dev/v1alpha1",
+        "kind": "UrlShortener",
+        "metadata": {"name": "acme", "namespace": "web", "uid": "7b9c"},
+        "spec": serde_json::from_str::<Value>(spec).unwrap(),
+    }))
+    .unwrap();
+    let mut observed = Observed {
+        known: BTreeSet::from(Kind::ALL),
+        ..Observed::default()
+    };
+    let mut draw = || "drawn".to_owned();
+    let first = validate::validate(&resource, &observed, &mut draw).unwrap();
+    assert_eq!(first.app_image, None, "nothing runs before the migration");
+    let job = json!({"status": {"conditions": [{"type": "Complete", "status": "True"}]}});
+    observed.live.insert((Kind::Job, first.migration_job), job);
+    validate::validate(&resource, &observed, &mut draw).unwrap()
+}
+
+fn objects(spec: &str) -> Vec<Object> {
+    build(&plan(spec)).into_objects()
+}
+
+fn find(objects: &[Object], kind: Kind, name: &str) -> Value {
+    let found = objects
+        .iter()
+        .find(|object| object.kind == kind && object.name() == name);
+    found
+        .unwrap_or_else(|| panic!("no {kind:?} {name}"))
+        .body
+        .clone()
+}
+
+/// Reads an object as Kubernetes would, and fails if anything of it is lost on the way: a misspelt field, most of all.
+fn survives<K: DeserializeOwned + Serialize>(object: &Object) {
+    let typed: K = serde_json::from_value(object.body.clone())
+        .unwrap_or_else(|error| panic!("{:?} {}: {error}", object.kind, object.name()));
+    let back = serde_json::to_value(typed).unwrap();
+    let lost = compare::difference(&object.body, &back);
+    assert_eq!(
+        lost,
+        None,
+        "{:?} {} has a field that Kubernetes does not know",
+        object.kind,
+        object.name()
+    );
+}
+
+#[test]
+fn every_field_of_every_object_is_one_that_kubernetes_knows() {
+    for spec in [MINIMAL, PRODUCTION, VOLUMES] {
+        for object in objects(spec) {
+            match object.kind {
+                Kind::ServiceAccount => survives::<ServiceAccount>(&object),
+                Kind::Secret => survives::<Secret>(&object),
+                Kind::ConfigMap => survives::<ConfigMap>(&object),
+                Kind::Service => survives::<Service>(&object),
+                Kind::Deployment => survives::<Deployment>(&object),
+                Kind::StatefulSet => survives::<StatefulSet>(&object),
+                Kind::Job => survives::<Job>(&object),
+                Kind::PodDisruptionBudget => survives::<PodDisruptionBudget>(&object),
+                Kind::NetworkPolicy => survives::<NetworkPolicy>(&object),
+                Kind::Ingress => survives::<Ingress>(&object),
+                // Of others: the operator's suite has the API server check them against the real definitions.
+                Kind::HttpRoute
+                | Kind::ServiceMonitor
+                | Kind::PrometheusRule
+                | Kind::ScaledObject
+                | Kind::Cluster => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_spec_makes_the_same_objects() {
+    for spec in [MINIMAL, PRODUCTION, VOLUMES] {
+        assert_eq!(objects(spec), objects(spec));
+    }
+}
+
+#[test]
+fn no_pod_template_says_which_operator_made_it() {
+    for object in objects(PRODUCTION) {
+        let template = object.body["spec"]["template"].to_string();
+        assert!(
+            !template.contains(env!("CARGO_PKG_VERSION")),
+            "{:?} {}",
+            object.kind,
+            object.name()
+        );
+    }
+}
+
+#[test]
+fn every_pod_fits_the_restricted_standard() {
+    for spec in [MINIMAL, PRODUCTION, VOLUMES] {
+        for object in objects(spec) {
+            let pod = &object.body["spec"]["template"]["spec"];
+            if pod.is_null() {
+                continue;
+            }
+            assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+            assert_eq!(
+                pod["securityContext"]["seccompProfile"]["type"],
+                "RuntimeDefault"
+            );
+            assert_eq!(pod["automountServiceAccountToken"], false);
+            for container in pod["containers"].as_array().unwrap() {
+                let context = &container["securityContext"];
+                assert_eq!(context["allowPrivilegeEscalation"], false);
+                assert_eq!(context["readOnlyRootFilesystem"], true);
+                assert_eq!(context["capabilities"]["drop"], json!(["ALL"]));
+            }
+        }
+    }
+}
+
+#[test]
+fn replicas_are_left_out_once_they_are_kedas() {
+    let mut plan = plan(PRODUCTION);
+    plan.scale = validate::replicas::Scale {
+        replicas: None,
+        hand_over: None,
+        scaled_object: true,
+    };
+    let objects = build(&plan).into_objects();
+    let deployment = find(&objects, Kind::Deployment, "acme");
+    assert!(deployment["spec"].get("replicas").is_none());
+    let scaled = find(&objects, Kind::ScaledObject, "acme");
+    assert_eq!(
+        scaled["spec"]["fallback"]["behavior"],
+        "currentReplicasIfHigher"
+    );
+    let trigger = &scaled["spec"]["triggers"][0]["metadata"];
+    assert_eq!(trigger["ignoreNullValues"], "false");
+    assert!(!trigger["query"].as_str().unwrap().contains("vector(0)"));
+}
+
+#[test]
+fn a_pod_has_time_to_leave_the_load_balancer_to_drain_and_to_record() {
+    let deployment = find(&objects(PRODUCTION), Kind::Deployment, "acme");
+    let pod = &deployment["spec"]["template"]["spec"];
+    let sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+        .as_i64()
+        .unwrap();
+    let grace = pod["terminationGracePeriodSeconds"].as_i64().unwrap();
+    assert!(grace > sleep + 60, "{grace}");
+}
+
+#[test]
+fn data_that_is_retained_has_no_owner_and_data_that_is_deleted_has_one() {
+    let owner = |body: &Value| body["metadata"]["ownerReferences"].is_array();
+    let retained = objects(MINIMAL);
+    assert!(!owner(&find(&retained, Kind::Secret, "acme-postgres")));
+    let set = find(&retained, Kind::StatefulSet, "acme-postgres");
+    assert!(owner(&set));
+    assert_eq!(
+        set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"],
+        "Retain"
+    );
+    let deleted = objects(VOLUMES);
+    assert!(owner(&find(&deleted, Kind::Cluster, "acme-postgres")));
+    let set = find(&deleted, Kind::StatefulSet, "acme");
+    assert_eq!(
+        set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"],
+        "Delete"
+    );
+}
+
+#[test]
+fn each_version_has_a_migration_of_its_own() {
+    let plan = plan(MINIMAL);
+    let mut next = plan.clone();
+    next.image = "urlshortener/shortener:1.5.0".to_owned();
+    next.migration_job = migration::name("acme", &next.image, "acme-postgres");
+    assert_ne!(plan.migration_job, next.migration_job);
+    let job = migration::build(&next).unwrap();
+    assert_eq!(
+        job.body["spec"]["template"]["spec"]["containers"][0]["image"],
+        next.image
+    );
+}
+
+/// All objects, as one file for each spec. Whoever changes what is built sees here what that does to a cluster.
+#[test]
+fn objects_are_as_they_were_seen_last() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/controller/build/golden");
+    for (name, spec) in [
+        ("minimal", MINIMAL),
+        ("production", PRODUCTION),
+        ("volumes", VOLUMES),
+    ] {
+        let mut text = String::new();
+        for object in objects(spec) {
+            let mut body = object.body;
+            // Files of others, and long.
+            for path in ["/data", "/spec/groups"] {
+                if let Some(value) = body.pointer_mut(path) {
+                    *value = "(from deploy/monitoring)".into();
+                }
+            }
+            text.push_str("---\n");
+            text.push_str(serde_saphyr::to_string(&body).unwrap().trim_end());
+            text.push('\n');
+        }
+        let path = folder.join(format!("{name}.yaml"));
+        if fs::read_to_string(&path).unwrap_or_default() != text {
+            let new = path.with_extension("new.yaml");
+            fs::write(&new, text).unwrap();
+            panic!(
+                "look at `diff {} {}`, and move the second over the first if that is meant",
+                path.display(),
+                new.display()
+            );
+        }
+    }
+}

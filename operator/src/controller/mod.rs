@@ -1,0 +1,214 @@
+//! The reconciler, as five steps. Only the first and the last two talk to Kubernetes.
+//!
+//! ```text
+//! observe ──> validate ──> build ──> apply ──> report
+//!  (API)       (pure)      (pure)    (API)     (API)
+//! ```
+
+pub mod apply;
+pub mod build;
+pub mod compare;
+pub mod observe;
+pub mod poll;
+pub mod report;
+pub mod retry;
+pub mod validate;
+pub mod watch;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
+use kube::{
+    Api, Client,
+    core::DeserializeGuard,
+    runtime::{controller::Action, events::Recorder, reflector::Store},
+};
+
+use self::{apply::drift::Drift, report::Seen, retry::Retries, validate::Refusal};
+use crate::{
+    conditions::{Class, Finding},
+    crd::{Management, UrlShortener},
+    kinds::Kind,
+    lease::Leadership,
+    metrics::Metrics,
+};
+
+/// A resource as it was read. One that does not parse must not hide the others.
+pub type Guarded = DeserializeGuard<UrlShortener>;
+
+/// Everything is looked at again after this long, whatever the watches say.
+const RESYNC: Duration = Duration::from_mins(5);
+
+/// While something is under way that nothing tells of, such as an autoscaler's end.
+const VERY_SOON: Duration = Duration::from_secs(4);
+
+/// While something is under way, or at fault, without an object of ours to tell of it.
+const SOON: Duration = Duration::from_secs(15);
+
+/// A reconciliation that takes longer is given up and tried again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What all reconciliations share.
+pub struct Context {
+    pub client: Client,
+    pub http: reqwest::Client,
+    pub leadership: Leadership,
+    pub metrics: Metrics,
+    pub recorder: Recorder,
+    pub store: Store<Guarded>,
+    pub known: RwLock<BTreeSet<Kind>>,
+    pub drift: Drift,
+    pub retries: Retries,
+    /// Where our Lease is.
+    pub own_namespace: String,
+}
+
+impl Context {
+    /// Every write asks this first.
+    pub fn may_write(&self) -> kube::Result<()> {
+        if self.leadership.holds() {
+            return Ok(());
+        }
+        Err(kube::Error::Service(
+            "this process does not lead, or could have lost the lead".into(),
+        ))
+    }
+
+    pub fn known_kinds(&self) -> BTreeSet<Kind> {
+        self.known
+            .read()
+            .expect("nothing panics while it holds the lock")
+            .clone()
+    }
+
+    pub fn resources(&self) -> Vec<Arc<Guarded>> {
+        self.store.state()
+    }
+}
+
+/// One variant per step, so that a log line says where reconciling stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("could not read what exists")]
+    Observe(#[source] kube::Error),
+    #[error("could not write an object")]
+    Apply(#[source] kube::Error),
+    #[error("could not write the status")]
+    Report(#[source] kube::Error),
+    #[error("took longer than {} seconds", PATIENCE.as_secs())]
+    TooLong,
+    #[error("the resource cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// Makes the cluster match one resource, within reason.
+pub async fn reconcile(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
+    if !ctx.leadership.holds() {
+        return Ok(Action::await_change());
+    }
+    let started = Instant::now();
+    let active = ctx.metrics.start();
+    let resource = match &guarded.0 {
+        Ok(resource) => resource,
+        Err(invalid) => return Err(Error::Unreadable(invalid.error.clone())),
+    };
+    let outcome = tokio::time::timeout(PATIENCE, carry_out(resource, &ctx)).await;
+    let outcome = outcome.unwrap_or(Err(Error::TooLong));
+    drop(active);
+    ctx.metrics.finish(started.elapsed(), outcome.is_err());
+    if outcome.is_ok() {
+        ctx.retries.forget(&retry::key(&guarded));
+    }
+    outcome
+}
+
+async fn carry_out(cached: &UrlShortener, ctx: &Context) -> Result<Action, Error> {
+    let namespace = cached.metadata.namespace.as_deref().unwrap_or_default();
+    let api: Api<UrlShortener> = Api::namespaced(ctx.client.clone(), namespace);
+    let name = cached.metadata.name.as_deref().unwrap_or_default();
+    // What the cache holds may be from before our own last write.
+    let resource = match api.get_opt(name).await.map_err(Error::Observe)? {
+        Some(resource) if resource.metadata.deletion_timestamp.is_none() => resource,
+        _ => return Ok(Action::await_change()),
+    };
+    if let Some(other) = other_operator(ctx, &resource).await {
+        tracing::warn!(
+            "{namespace}/{name} is looked after by the operator in the namespace {other}: hands off"
+        );
+        return Ok(Action::requeue(RESYNC));
+    }
+    let observed = observe::observe(ctx, &resource)
+        .await
+        .map_err(Error::Observe)?;
+    let plan = match validate::validate(&resource, &observed, &mut crate::random::secret) {
+        Ok(plan) => plan,
+        Err(Refusal(finding)) => return refuse(ctx, &resource, finding).await,
+    };
+    let seen = Seen::of(&observed);
+    let mut applied = if resource.spec.management == Management::Paused {
+        apply::Applied {
+            live: observed.live,
+            ..apply::Applied::default()
+        }
+    } else {
+        let desired = build::build(&plan);
+        apply::apply(ctx, &plan, observed, desired).await
+    };
+    let status = report::status(&resource, &plan, &seen, &applied, Timestamp::now());
+    let after = next_look(&status.conditions);
+    report::report(ctx, &resource, status)
+        .await
+        .map_err(Error::Report)?;
+    if let Some(error) = applied.failure.take() {
+        return Err(Error::Apply(error));
+    }
+    Ok(Action::requeue(retry::jittered(after)))
+}
+
+/// When to look again, if nothing tells of a change before.
+fn next_look(conditions: &[Condition]) -> Duration {
+    let is = |name: &str, status: &str| {
+        let mut found = conditions
+            .iter()
+            .filter(|condition| condition.type_ == name);
+        found.any(|condition| condition.status == status)
+    };
+    if is("Progressing", "True") && is("AutoscalingReady", "False") {
+        return VERY_SOON;
+    }
+    if is("Progressing", "True") || is("Degraded", "True") {
+        return SOON;
+    }
+    RESYNC
+}
+
+/// Nothing is touched; the status says why.
+async fn refuse(ctx: &Context, resource: &UrlShortener, finding: Finding) -> Result<Action, Error> {
+    let after = if finding.reason.class() == Class::Stalled {
+        SOON
+    } else {
+        RESYNC
+    };
+    let status = report::refused(resource, &[finding], Timestamp::now());
+    report::report(ctx, resource, status)
+        .await
+        .map_err(Error::Report)?;
+    Ok(Action::requeue(retry::jittered(after)))
+}
+
+/// The namespace of another operator that looks after this resource, and lives.
+async fn other_operator(ctx: &Context, resource: &UrlShortener) -> Option<String> {
+    let claimed = resource.status.as_ref()?.managed_from.clone()?;
+    if claimed == ctx.own_namespace {
+        return None;
+    }
+    match crate::lease::is_held(&ctx.client, &claimed, Timestamp::now()).await {
+        Ok(false) => None,
+        // Whoever may not look cannot know, and keeps off.
+        Ok(true) | Err(_) => Some(claimed),
+    }
+}

@@ -1,0 +1,164 @@
+//! Secrets, read by name. Of those that we make, only whether they exist; of those of others, what their addresses tell.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use kube::{Api, Client, api::DynamicObject};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::super::build::labels;
+use crate::{
+    crd::{UrlShortener, access::AuthType, postgres::PostgresType, redis::RedisType},
+    kinds::Kind,
+};
+
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// Generated ones that exist, without what they hold.
+    pub generated: BTreeMap<String, Value>,
+    /// Whether the volume of the managed Postgres exists.
+    pub has_postgres_volume: bool,
+    /// Those of others that the spec names.
+    pub given: Vec<Given>,
+}
+
+/// A Secret that others write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given {
+    pub name: String,
+    pub key: &'static str,
+    pub state: State,
+    /// Whether it is the address of the database.
+    pub is_database: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    Missing,
+    /// The Secret is there, and the key is not.
+    WithoutKey,
+    /// A digest of all that it holds, and one of the server and database that it leads to.
+    Present {
+        digest: String,
+        identity: String,
+    },
+}
+
+pub async fn observe(client: &Client, resource: &UrlShortener) -> kube::Result<Secrets> {
+    let name = resource.metadata.name.as_deref().unwrap_or_default();
+    let namespace = resource.metadata.namespace.as_deref().unwrap_or_default();
+    let mut secrets = Secrets::default();
+    let metadata: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), namespace, &Kind::Secret.api_resource());
+    for name in [labels::admin_key_name(name), labels::postgres_name(name)] {
+        if let Some(found) = metadata.get_metadata_opt(&name).await? {
+            secrets
+                .generated
+                .insert(name, json!({"metadata": found.metadata}));
+        }
+    }
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    let volume = claims
+        .get_metadata_opt(&labels::postgres_claim(name))
+        .await?;
+    secrets.has_postgres_volume = volume.is_some();
+    let full: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    for (name, key, is_database) in named(resource) {
+        let state = match full.get_opt(&name).await? {
+            None => State::Missing,
+            Some(secret) => read(&secret, key),
+        };
+        secrets.given.push(Given {
+            name,
+            key,
+            state,
+            is_database,
+        });
+    }
+    Ok(secrets)
+}
+
+/// Every Secret that a resource depends on, made or given.
+pub fn names(resource: &UrlShortener) -> Vec<String> {
+    let name = resource.metadata.name.as_deref().unwrap_or_default();
+    let mut names: Vec<_> = named(resource).into_iter().map(|(name, ..)| name).collect();
+    if resource.spec.access.auth.kind == AuthType::ApiKeys {
+        names.push(labels::admin_key_name(name));
+    }
+    if resource.spec.postgres.kind == PostgresType::Managed {
+        names.push(labels::postgres_name(name));
+    }
+    names
+}
+
+/// The Secrets that a spec names, and the key of each.
+fn named(resource: &UrlShortener) -> Vec<(String, &'static str, bool)> {
+    let spec = &resource.spec;
+    let name = resource.metadata.name.as_deref().unwrap_or_default();
+    let mut names = Vec::new();
+    match (spec.postgres.kind, &spec.postgres.external) {
+        (PostgresType::External, Some(external)) => {
+            names.push((external.secret_ref.name.clone(), "url", true));
+            if let Some(session) = &external.session_secret_ref {
+                names.push((session.name.clone(), "url", false));
+            }
+        }
+        (PostgresType::CloudNativePg, _) => {
+            names.push((labels::cluster_secret(name), "uri", false))
+        }
+        (PostgresType::External | PostgresType::Managed, _) => {}
+    }
+    if let (RedisType::External, Some(external)) = (spec.redis.kind, &spec.redis.external) {
+        names.push((external.secret_ref.name.clone(), "url", false));
+    }
+    names
+}
+
+fn read(secret: &Secret, key: &str) -> State {
+    let data = secret.data.clone().unwrap_or_default();
+    let Some(url) = data.get(key) else {
+        return State::WithoutKey;
+    };
+    let identity = identity(&String::from_utf8_lossy(&url.0));
+    State::Present {
+        digest: digest(&url.0),
+        identity: digest(identity.as_bytes()),
+    }
+}
+
+/// Host, port and database of an address: what stays when user, password or options change.
+fn identity(url: &str) -> String {
+    let rest = url.trim().split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let port = if has_port { "" } else { ":5432" };
+    format!("{}{port}/{database}", host.to_lowercase())
+}
+
+/// Short, and nothing that leads back to what was digested.
+pub fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_told_by_host_port_and_name() {
+        let same = identity("postgres://a:b@DB.example:5432/links?sslmode=require");
+        assert_eq!(same, identity("postgresql://c:d%40e@db.example/links"));
+        assert_ne!(same, identity("postgres://a:b@db.example/other"));
+        assert_ne!(same, identity("postgres://a:b@db.example:5433/links"));
+    }
+}
