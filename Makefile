@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 # Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
-GENERATED := docs/settings.md crds/urlshorteners.yaml docs/urlshortener.md
+GENERATED := docs/settings.md docs/urlshortener.md crds/urlshorteners.yaml charts/shortener-operator/files/crds/urlshorteners.yaml manifests/crds.yaml manifests/install.yaml
 
 .PHONY: help
 help: ## List these targets
@@ -24,13 +24,13 @@ up: ## Build the image and start the Compose stack on this machine's Docker, unt
 
 .PHONY: test
 test: ## Install what the tests need and run every suite; COVERAGE=1 measures line coverage too
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey prometheus nginx $(if $(COVERAGE),coverage)
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey prometheus nginx kubernetes $(if $(COVERAGE),coverage)
 	@COVERAGE=$(COVERAGE) scripts/test $(SUITES)
 
 .PHONY: soak
-soak: ## Run the long form of the clicks and the redirects suite: a hundred kills and outages; takes about two hours
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey
-	@SOAK=1 scripts/test clicks redirects
+soak: ## Run the long form of the clicks, redirects and operator suites: a hundred kills and outages; takes over two hours
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey kubernetes
+	@SOAK=1 scripts/test clicks redirects operator
 
 .PHONY: test-compose
 test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, KEEP=1 leaves it up
@@ -71,6 +71,13 @@ crds/urlshorteners.yaml:
 docs/urlshortener.md:
 	@scripts/needs rust
 	text=$$(cargo run --quiet --locked --bin shortener-operator reference) && echo "$$text" >$@
+
+# Helm packs nothing from outside a chart's folder.
+charts/shortener-operator/files/crds/urlshorteners.yaml manifests/crds.yaml: crds/urlshorteners.yaml
+	mkdir -p $(dir $@) && cp $< $@
+
+manifests/install.yaml: charts/shortener-operator/files/crds/urlshorteners.yaml
+	@scripts/install-manifest $@
 
 .PHONY: drawings
 drawings: ## Draw the dashboards from a real Prometheus' answers into docs/images, since no test has a Grafana

@@ -261,12 +261,12 @@ fn prepare(directory: &Path, port: u16) {
     write("audit.json", &policy().to_string());
 }
 
-/// Every request once, when it is answered, without bodies.
+/// Every request when it is answered, and a watch when it begins as well, without bodies.
 fn policy() -> Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
-        "omitStages": ["RequestReceived", "ResponseStarted"],
+        "omitStages": ["RequestReceived"],
         "rules": [{"level": "None", "users": ["manager", "system:apiserver"]}, {"level": "Metadata"}],
     })
 }

@@ -131,8 +131,9 @@ fn status(pod: &Value, fate: Fate) -> Option<Value> {
         pod["status"]["phase"].as_str(),
         Some("Succeeded" | "Failed")
     );
+    let runs_already = fate == Fate::Fail && pod["status"]["phase"] == "Running";
     let is_told = pod["status"]["phase"] == phase && pod["status"]["containerStatuses"].is_array();
-    if has_ended || is_told {
+    if has_ended || runs_already || is_told {
         return None;
     }
     let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "lastTransitionTime": SINCE});
