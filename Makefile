@@ -6,7 +6,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 # Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
-GENERATED := docs/settings.md docs/urlshortener.md crds/urlshorteners.yaml charts/shortener-operator/files/crds/urlshorteners.yaml manifests/crds.yaml manifests/install.yaml
+GENERATED := crds/urlshorteners.yaml docs/metrics.md docs/openapi.json docs/settings.md docs/urlshortener.md \
+	charts/shortener-operator/files/crds/urlshorteners.yaml manifests/crds.yaml manifests/install.yaml
 
 .PHONY: help
 help: ## List these targets
@@ -33,9 +34,9 @@ soak: ## Run the long form of the clicks, redirects and operator suites: a hundr
 	@SOAK=1 scripts/test clicks redirects operator
 
 .PHONY: test-compose
-test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, KEEP=1 leaves it up
+test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, BRIEF=1 is six minutes of it, KEEP=1 leaves it up
 	@scripts/needs rust curl jq postgres-18 engine docker-compose
-	@PROFILE=$(PROFILE) KEEP=$(KEEP) scripts/test-compose
+	@PROFILE=$(PROFILE) BRIEF=$(BRIEF) KEEP=$(KEEP) scripts/test-compose
 
 .PHONY: test-quick
 test-quick: ## Run the unit and tidy tests alone: no database, nothing to install
@@ -62,6 +63,12 @@ generated: $(GENERATED) ## Rewrite the committed files that a program generates
 
 # Phony: only the program knows whether its own output is fresh.
 .PHONY: $(GENERATED)
+docs/metrics.md:
+	@scripts/needs rust
+	text=$$(cargo run --quiet --locked --bin shortener metrics) && echo "$$text" >$@
+docs/openapi.json:
+	@scripts/needs rust
+	text=$$(cargo run --quiet --locked --bin shortener openapi) && echo "$$text" >$@
 docs/settings.md:
 	@scripts/needs rust
 	text=$$(cargo run --quiet --locked --bin shortener settings) && echo "$$text" >$@

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use shortener::http::{client_address::TrustedProxies, quick::Told};
+use shortener::http::{
+    client_address::{ForwardingHeader, TrustedProxies},
+    quick::Told,
+};
 
 fuzz_target!(|bytes: &[u8]| {
-    let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
     let proxy = IpAddr::from([10, 0, 0, 1]);
     let stranger = IpAddr::from([203, 0, 113, 9]);
     let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
@@ -20,17 +22,25 @@ fuzz_target!(|bytes: &[u8]| {
         };
         headers.insert(name, value);
     }
-    let address = proxies.client_address(proxy, &headers);
-    assert_eq!(address, address.to_canonical());
     let told = Told::of(&headers).expect("each header once");
-    assert_eq!(
-        proxies.told_address(proxy, &told),
-        address,
-        "both paths agree"
-    );
-    assert_eq!(
-        proxies.client_address(stranger, &headers),
-        stranger,
-        "a stranger is not believed"
-    );
+    for header in [
+        ForwardingHeader::XForwardedFor,
+        ForwardingHeader::Forwarded,
+        ForwardingHeader::Either,
+    ] {
+        let network = "10.0.0.0/8".parse().expect("a network");
+        let proxies = TrustedProxies::new(vec![network], header);
+        let address = proxies.client_address(proxy, &headers);
+        assert_eq!(address, address.to_canonical());
+        assert_eq!(
+            proxies.told_address(proxy, &told),
+            address,
+            "both paths agree"
+        );
+        assert_eq!(
+            proxies.client_address(stranger, &headers),
+            stranger,
+            "a stranger is not believed"
+        );
+    }
 });

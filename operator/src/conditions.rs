@@ -267,15 +267,12 @@ fn summary(findings: &[Finding]) -> Vec<(About, &'static str, String, String)> {
             otherwise.1.to_owned(),
         ),
     };
-    let ready = match lacking.or(paused) {
-        Some(finding) => {
-            let text = format!("{}: {}", finding.about.name(), finding.message);
-            (About::Ready, "False", finding.reason.name(), text)
-        }
-        None => {
-            let text = "the service is available".to_owned();
-            (About::Ready, "True", Reason::Available.name(), text)
-        }
+    let ready = if let Some(finding) = lacking.or(paused) {
+        let text = format!("{}: {}", finding.about.name(), finding.message);
+        (About::Ready, "False", finding.reason.name(), text)
+    } else {
+        let text = "the service is available".to_owned();
+        (About::Ready, "True", Reason::Available.name(), text)
     };
     let settled = ("Settled", "nothing is under way");
     vec![

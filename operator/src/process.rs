@@ -146,6 +146,8 @@ fn init_log(filter: &str) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
+        .with_span_list(false)
+        .with_current_span(false)
         .with_env_filter(filter)
         .init();
     Ok(())

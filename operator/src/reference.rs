@@ -26,9 +26,12 @@ pub fn markdown() -> anyhow::Result<String> {
 
 /// A table of the fields of one object, and then those of the objects in it.
 fn section(text: &mut String, path: &str, schema: &Value) {
-    text.push_str(&format!("\n## `{path}`\n\n"));
+    text.push_str("\n## `");
+    text.push_str(path);
+    text.push_str("`\n\n");
     if let Some(description) = schema["description"].as_str() {
-        text.push_str(&format!("{}\n\n", line(description)));
+        text.push_str(&line(description));
+        text.push_str("\n\n");
     }
     text.push_str("| Field | Type | Default | What it is |\n| --- | --- | --- | --- |\n");
     let required: Vec<_> = schema["required"]
@@ -51,10 +54,12 @@ fn section(text: &mut String, path: &str, schema: &Value) {
         } else {
             description
         };
-        text.push_str(&format!(
-            "| `{name}` | {} | {default} | {described} |\n",
+        let row = format!(
+            "| `{name}` | {} | {default} | {described} |
+",
             kind(field)
-        ));
+        );
+        text.push_str(&row);
     }
     rules(text, schema, "Rules");
     for (name, field) in properties(schema) {
@@ -103,9 +108,13 @@ fn rules(text: &mut String, schema: &Value, of: &str) {
     if messages.is_empty() {
         return;
     }
-    text.push_str(&format!("\n{of}:\n\n"));
+    text.push('\n');
+    text.push_str(of);
+    text.push_str(":\n\n");
     for message in messages {
-        text.push_str(&format!("- {}\n", line(message)));
+        text.push_str("- ");
+        text.push_str(&line(message));
+        text.push('\n');
     }
 }
 

@@ -4,6 +4,7 @@ use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axum::{
+    Router,
     extract::FromRef,
     http::{HeaderMap, header},
 };
@@ -27,6 +28,7 @@ use crate::{
         host::Host,
         server::{self, Routed},
     },
+    idempotency::retention,
     links::{self, Links},
     metrics::Metrics,
     rate_limit::{self, RateLimits},
@@ -38,7 +40,8 @@ use crate::{
     replicas::{self, Duties, Replicas},
     router,
     shutdown::{Signals, Tasks},
-    urls::http::Judgement,
+    trace::Tracer,
+    urls::{self, http::Judgement},
 };
 
 /// How many visits of links with a limit are counted at a time.
@@ -109,17 +112,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let metrics = Arc::new(Metrics::new().context("could not set up the metrics")?);
     let readiness = Readiness::new(metrics.ready.clone());
-    let management_router = health::router(Arc::clone(&metrics), readiness.clone());
     let management_stop = CancellationToken::new();
-    tasks.spawn(server::serve(
+    serve_management(
         management,
-        Room::unlimited(),
-        move |peer| Routed::new(management_router.clone(), peer),
-        tasks.clone(),
+        health::router(Arc::clone(&metrics), readiness.clone()),
+        &tasks,
         management_stop.clone(),
-        Duration::from_secs(1),
-    ));
+    );
 
+    let tracer = match config.trace.settings()? {
+        Some(settings) => Some(Tracer::start(settings, &tasks, metrics.of_traces()?)?),
+        None => None,
+    };
     let url = config.database.url()?;
     let opening = open::open(&url, &config.database);
     let Some(db) = unless_stopped(&mut signals, opening).await? else {
@@ -139,6 +143,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         redirects: state.redirects.clone(),
         metrics: Arc::clone(&metrics.http),
         trusted_proxies: Arc::clone(&state.envelope.trusted_proxies),
+        tracer: tracer.clone(),
     });
     let router = router::build(state);
     let make = move |peer| {
@@ -161,8 +166,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         signal = signals.next() => bail!("ended at once by a second signal, {signal}"),
     }
     running.access.audit.finish().await;
+    if let Some(tracer) = &tracer {
+        tracer.finish().await;
+    }
     management_stop.cancel();
-    // A request that did not end in time may still hold a connection; the process does not wait for it twice.
+    end(&running, &db, &tasks).await;
+    Ok(())
+}
+
+/// Gives back what is held. A request that did not end in time may still hold a connection; the process does not wait for it
+/// twice.
+async fn end(running: &Running, db: &Db, tasks: &Tasks) {
     let ending = async {
         if let Some(replicas) = &running.replicas {
             replicas.leave().await;
@@ -174,7 +188,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!("ended with requests under way");
     }
     tracing::info!("stopped");
-    Ok(())
+}
+
+fn serve_management(listener: TcpListener, router: Router, tasks: &Tasks, stop: CancellationToken) {
+    tasks.spawn(server::serve(
+        listener,
+        Room::unlimited(),
+        move |peer| Routed::new(router.clone(), peer),
+        tasks.clone(),
+        stop,
+        Duration::from_secs(1),
+    ));
 }
 
 /// What runs beside the requests.
@@ -202,6 +226,10 @@ async fn start(
         metrics: Arc::clone(&metrics.audit),
     };
     let access = Arc::new(Access::start(given, tasks).await?);
+    let watching = db
+        .clone()
+        .watch(metrics.of_database(db.pool_names())?, stop.clone());
+    tasks.spawn_worker("watch of the database", stop.clone(), watching);
     let replicas = db.prompt().zip(db.lease());
     let replicas = replicas.map(|(pool, lease)| Arc::new(Replicas::new(pool, lease)));
     let redis = match config.links.redis()? {
@@ -232,6 +260,10 @@ async fn start(
         metrics: Arc::clone(&metrics.links),
     };
     let links = Links::start(given, tasks, &stop);
+    let cleaning = retention::keep_clean(db.clone(), config.idempotency_hours, stop.clone());
+    tasks.spawn_worker("idempotency keys' retention", stop.clone(), cleaning);
+    let indexing = urls::list::indexer::run(db.clone(), stop.clone());
+    tasks.spawn_worker("index of words", stop.clone(), indexing);
     let given = Ingredients {
         config: &config.clicks,
         data_dir: &config.database.data_dir,

@@ -16,6 +16,7 @@ use crate::{
     keys::arguments::KeysCommand,
     rate_limit::Rate,
     redis_client,
+    trace::arguments::TraceArguments,
     urls::private_target::PrivateTargets,
 };
 
@@ -71,9 +72,14 @@ pub enum Command {
     /// Print the table of settings as Markdown.
     #[command(hide = true)]
     Settings,
+    /// Print the table of metrics as Markdown.
+    #[command(hide = true)]
+    Metrics,
     /// Print the API's routes and the scopes that they ask for.
     #[command(hide = true)]
     Routes,
+    /// Print the OpenAPI document of the API, which `/openapi.json` serves.
+    Openapi,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -103,6 +109,10 @@ pub struct Config {
     #[command(flatten)]
     pub rates: RatesConfig,
 
+    /// How many hours the answer to a request with an `Idempotency-Key` is kept, with what the request made.
+    #[arg(long, env = "SHORTENER_IDEMPOTENCY_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=8_760))]
+    pub idempotency_hours: u64,
+
     #[command(flatten)]
     pub links: LinksConfig,
 
@@ -114,6 +124,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub log: LogConfig,
+
+    #[command(flatten)]
+    pub trace: TraceArguments,
 }
 
 #[derive(clap::Args, Clone, Debug)]

@@ -7,7 +7,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{bulk::BadRow, database::failure, invalid::Invalid, keys::Scope, rate_limit::Judged};
+use crate::{
+    bulk::BadRow,
+    database::failure,
+    http::{conditional, extract::PATCH_TYPES},
+    invalid::Invalid,
+    keys::Scope,
+    rate_limit::Judged,
+};
 
 /// What is wrong with which field, as sentences.
 pub type FieldErrors = BTreeMap<&'static str, String>;
@@ -31,6 +38,16 @@ pub enum ApiError {
     #[error("{reason}")]
     Conflict { field: &'static str, reason: String },
 
+    /// The same request is being carried out, through whichever replica.
+    #[error("a request with this Idempotency-Key is under way; send it again in a moment")]
+    UnderWay,
+
+    /// What was to be changed, or read, has not the version that the request is about.
+    #[error(
+        "this is at version {version}, which the request's If-Match or If-None-Match does not allow; read it again"
+    )]
+    PreconditionFailed { version: i64 },
+
     /// The request was understood, and is wrong: one sentence per field.
     #[error("the request has {} that cannot be accepted", values(.0))]
     Invalid(FieldErrors),
@@ -48,6 +65,9 @@ pub enum ApiError {
 
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
+
+    #[error("the body must be a merge patch; Accept-Patch lists the media types")]
+    UnsupportedPatch,
 
     #[error("the body is larger than the {limit} bytes that are accepted here")]
     TooLarge { limit: u64 },
@@ -109,19 +129,45 @@ impl ApiError {
             Self::Gone(_) => StatusCode::GONE,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Conflict { .. } | Self::UnderWay => StatusCode::CONFLICT,
+            Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::BadRow(bad) if bad.is_conflict => StatusCode::CONFLICT,
             Self::Invalid(_) | Self::Unprocessable(_) | Self::BadRow(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType(_) | Self::UnsupportedPatch => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Forbidden(_) | Self::MissingScope(_) => StatusCode::FORBIDDEN,
             Self::NoKey(_) => StatusCode::UNAUTHORIZED,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether the fault is not the caller's.
+    pub fn is_ours(&self) -> bool {
+        self.status().is_server_error()
+    }
+
+    pub fn problem(self) -> Problem {
+        let status = self.status();
+        let detail = self.to_string();
+        let errors = match self {
+            Self::Invalid(errors) => errors,
+            Self::Conflict { field, reason } => FieldErrors::from([(field, reason)]),
+            Self::BadRow(bad) => {
+                FieldErrors::from([(bad.column.unwrap_or("file"), detail.clone())])
+            }
+            _ => FieldErrors::new(),
+        };
+        Problem {
+            status,
+            detail,
+            errors,
         }
     }
 
@@ -165,21 +211,20 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
         let status = self.status();
-        let detail = self.to_string();
         let mut response = status.into_response();
         if let Self::TooManyRequests(judged) = &self {
             judged.describe(response.headers_mut());
         }
+        if let Self::PreconditionFailed { version } = &self {
+            let headers = response.headers_mut();
+            headers.insert(header::ETAG, conditional::tag(*version));
+        }
+        if matches!(self, Self::UnsupportedPatch) {
+            response.headers_mut().insert("accept-patch", PATCH_TYPES);
+        }
+        let is_under_way = matches!(self, Self::UnderWay);
         let challenge = self.challenge();
-        let errors = match self {
-            Self::Invalid(errors) => errors,
-            Self::Conflict { field, reason } => FieldErrors::from([(field, reason)]),
-            Self::BadRow(bad) => {
-                FieldErrors::from([(bad.column.unwrap_or("file"), detail.clone())])
-            }
-            _ => FieldErrors::new(),
-        };
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE || is_under_way {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -188,11 +233,7 @@ impl IntoResponse for ApiError {
             let headers = response.headers_mut();
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response.extensions_mut().insert(Problem {
-            status,
-            detail,
-            errors,
-        });
+        response.extensions_mut().insert(self.problem());
         response
     }
 }

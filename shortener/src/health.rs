@@ -10,7 +10,6 @@ use axum::{
     routing::get,
 };
 use prometheus::IntGauge;
-use serde_json::{Value, json};
 
 use crate::{database::Db, http::extract::Json, metrics::Metrics};
 
@@ -38,13 +37,25 @@ impl Readiness {
 }
 
 /// `GET /health`: 200 for as long as the process answers; says what is degraded.
-pub async fn health(State(db): State<Db>) -> Json<Value> {
+pub async fn health(State(db): State<Db>) -> Json<Health> {
     let ping = tokio::time::timeout(DATABASE_PATIENCE, db.ping()).await;
-    Json(if matches!(ping, Ok(Ok(()))) {
-        json!({"status": "ok"})
-    } else {
-        json!({"status": "ok", "degraded": ["database"]})
+    Json(Health {
+        degraded: match ping {
+            Ok(Ok(())) => Vec::new(),
+            _ => vec!["database"],
+        },
+        status: "ok",
     })
+}
+
+/// How the service is.
+#[derive(Debug, schemars::JsonSchema, serde::Serialize)]
+pub struct Health {
+    /// What is away; absent if nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    degraded: Vec<&'static str>,
+    /// `ok` for as long as the process answers.
+    status: &'static str,
 }
 
 /// What the management listener serves.

@@ -8,7 +8,7 @@ use shortener::{
     client::{self, Failure},
     config::{Cli, Command, Config, MigrateConfig},
     database::open,
-    healthcheck, keys, router, settings, telemetry,
+    healthcheck, keys, metrics_reference, openapi, router, settings, telemetry,
 };
 
 /// A redirect is a handful of small allocations, which this one makes faster than the system's.
@@ -45,7 +45,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             client::print::write(&String::from_utf8_lossy(&script))
         }
         Some(Command::Settings) => settings::print(),
+        Some(Command::Metrics) => metrics_reference::print(),
         Some(Command::Routes) => routes(),
+        Some(Command::Openapi) => openapi::print(),
     }
 }
 
@@ -59,12 +61,12 @@ fn routes() -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    telemetry::init(&config.log)?;
+    telemetry::init(&config.log, config.trace.is_on())?;
     app::run(config).await
 }
 
 async fn migrate(mut config: MigrateConfig) -> anyhow::Result<()> {
-    telemetry::init(&config.log)?;
+    telemetry::init(&config.log, false)?;
     config.database.migrate = shortener::config::Migrate::Auto;
     let url = config.database.url()?;
     open::open(&url, &config.database).await?.close().await;

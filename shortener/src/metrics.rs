@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use axum::{extract::MatchedPath, http::StatusCode};
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, TextEncoder, core::Collector,
-    process_collector::ProcessCollector,
+    process_collector::ProcessCollector, proto::MetricFamily,
 };
 
 use crate::{
-    audit::log::AuditMetrics, clicks::metrics::ClickMetrics, http::connections::ConnectionMetrics,
-    links::metrics::LinkMetrics, rate_limit::RateLimitMetrics, redis_client::RedisMetrics,
+    audit::log::AuditMetrics, clicks::metrics::ClickMetrics, database::watch::DatabaseMetrics,
+    http::connections::ConnectionMetrics, links::metrics::LinkMetrics,
+    rate_limit::RateLimitMetrics, redis_client::RedisMetrics, trace::TraceMetrics,
 };
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
@@ -43,12 +44,13 @@ impl RouteClass {
     pub fn of(path: Option<&MatchedPath>) -> Self {
         match path.map(MatchedPath::as_str) {
             None => Self::Unknown,
-            Some("/") => Self::Page,
+            Some("/" | "/docs") => Self::Page,
             Some("/{short_code}") => Self::Redirect,
             Some(path) if path.starts_with("/assets/") => Self::Page,
             Some(path) if path.ends_with("/redirect") => Self::Redirect,
             Some(path) if path.ends_with("/bulk") => Self::Bulk,
             Some(path) if path.ends_with("/health") => Self::Health,
+            Some(path) if path.ends_with("/openapi.json") => Self::Page,
             Some(_) => Self::Api,
         }
     }
@@ -175,9 +177,24 @@ impl Metrics {
         RedisMetrics::register(&self.registry).map(Arc::new)
     }
 
+    /// Metrics of tracing, to be called once, if something is traced.
+    pub fn of_traces(&self) -> prometheus::Result<TraceMetrics> {
+        TraceMetrics::register(&self.registry)
+    }
+
+    /// Metrics of the database's connections, to be called once.
+    pub fn of_database(&self, pools: &[&str]) -> prometheus::Result<DatabaseMetrics> {
+        DatabaseMetrics::register(&self.registry, pools)
+    }
+
+    /// All of them, as they are now.
+    pub fn families(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+
     /// The text that Prometheus scrapes.
     pub fn text(&self) -> prometheus::Result<String> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        TextEncoder::new().encode_to_string(&self.families())
     }
 }
 

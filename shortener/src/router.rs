@@ -12,12 +12,13 @@ use crate::{
     events, health, home,
     http::envelope,
     keys::{self, Scope},
-    rate_limit, redirect, statistics, urls, users,
+    openapi, rate_limit, redirect, statistics, urls, users,
 };
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 pub fn build(state: AppState) -> Router {
@@ -30,6 +31,7 @@ pub fn build(state: AppState) -> Router {
         .merge(open_api().into_router());
     pages()
         .into_router()
+        .merge(short_urls().into_router())
         // Where the contract has it, and where our own documents have it.
         .merge(api.clone())
         .nest("/api/v1", api)
@@ -44,18 +46,25 @@ pub fn build(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// What is not the API: pages for people, and the product. Every other single-segment path is a short code.
+/// Pages for people, and what they load.
 pub fn pages() -> Routes {
     Routes::default()
         .public(GET, "/", home::page)
         .public(GET, "/assets/home.css", home::style)
         .public(GET, "/assets/home.js", home::script)
-        .public(GET, "/{short_code}", redirect::http::follow)
+        .public(GET, "/docs", openapi::page::docs)
+        .public(GET, "/assets/docs.css", openapi::page::style)
+        .public(GET, "/assets/docs.js", openapi::page::script)
+}
+
+/// The product. Every single-segment path that is nothing else is a short code.
+pub fn short_urls() -> Routes {
+    Routes::default().public(GET, "/{short_code}", redirect::http::follow)
 }
 
 /// Every route there is.
 pub fn table() -> Vec<Route> {
-    let routes = [pages(), api(), open_api()];
+    let routes = [pages(), short_urls(), api(), open_api()];
     routes.into_iter().flat_map(Routes::into_table).collect()
 }
 
@@ -69,13 +78,17 @@ pub fn api() -> Routes {
         .admin(POST, "/users/bulk", users::bulk::load)
         .scoped(GET, "/users/{id}", Read, users::http::show)
         .scoped(PUT, "/users/{id}", Write, users::http::update)
+        .scoped(PATCH, "/users/{id}", Write, users::http::patch)
         .admin(DELETE, "/users/{id}", users::http::delete)
         .scoped(GET, "/urls", Read, urls::http::list)
         .scoped(POST, "/urls", Write, urls::http::create)
         .admin(POST, "/urls/bulk", urls::bulk::load)
         .scoped(GET, "/urls/{id}", Read, urls::http::show)
-        .scoped(PUT, "/urls/{id}", Write, urls::http::update)
-        .scoped(DELETE, "/urls/{id}", Write, urls::http::delete)
+        .scoped(PUT, "/urls/{id}", Write, urls::edit::http::update)
+        .scoped(PATCH, "/urls/{id}", Write, urls::edit::http::patch)
+        .scoped(DELETE, "/urls/{id}", Write, urls::edit::http::delete)
+        .scoped(POST, "/urls/{id}/restore", Write, urls::edit::http::restore)
+        .scoped(POST, "/urls/batch", Write, urls::batch::http::carry_out)
         .scoped(GET, "/events", Read, events::http::list)
         .scoped(POST, "/events", Write, events::http::create)
         .admin(POST, "/events/bulk", events::bulk::load)
@@ -98,6 +111,7 @@ pub fn open_api() -> Routes {
         // The other way to follow a URL.
         .public(GET, "/urls/{id}/redirect", redirect::http::follow)
         .public(GET, "/health", health::health)
+        .public(GET, "/openapi.json", openapi::page::document)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, trace};
 
 /// Everything that runs beside the requests. Nothing is spawned and forgotten: a worker that ends before it is told to
 /// stops the whole process, which then says why.
@@ -86,7 +86,7 @@ impl Tasks {
         &self,
         work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
     ) -> Result<T, ApiError> {
-        match self.spawn(work).await {
+        match self.spawn(trace::within(trace::current(), work)).await {
             Ok(outcome) => outcome,
             Err(error) => Err(anyhow::Error::new(error).into()),
         }
@@ -107,6 +107,16 @@ impl Tasks {
     pub async fn ended(&self) {
         self.tracker.close();
         self.tracker.wait().await;
+    }
+}
+
+/// A client's connections are tasks like others.
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.spawn(future);
     }
 }
 

@@ -104,6 +104,21 @@ on_each_database! {
         check(&at.run(&["edit", &id, "--status=200"]).await, 5, &["status"]);
     }
 
+    async fn urls_are_searched_for_and_all_of_them_listed(at: Terminal) {
+        for number in 0..7 {
+            let title = format!("--title=Number {number}");
+            at.json(&["create", "https://www.example.com/", &title]).await;
+        }
+        let found = at.json(&["list", "--search=number 3"]).await;
+        assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+        assert_eq!(found[0]["title"], "Number 3");
+        let all = at.json(&["list", "--all", "--per-page=2", "--host=www.example.com"]).await;
+        assert_eq!(all.as_array().unwrap().len(), 7, "{all}");
+        check(&at.run(&["list", "--search=number", "--per-page=2"]).await, 0, &["Number 6", "--all"]);
+        check(&at.run(&["list", "--search=number", "--page=2"]).await, 2, &["--page"]);
+        check(&at.run(&["list", "--search=-"]).await, 5, &["a letter"]);
+    }
+
     async fn failures_are_told_apart_by_exit_code(at: Terminal) {
         check(&at.run(&["show", "999999"]).await, 3, &["no such URL"]);
         check(&at.run(&["create", "nonsense"]).await, 5, &["original_url"]);

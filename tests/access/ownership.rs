@@ -135,6 +135,51 @@ on_each_database! {
         assert_ne!(at.keyed.get(&at.bob.key, &user).await.json()["username"], "mine");
     }
 
+    async fn a_batch_reaches_what_is_ones_own(at: Neighbours) {
+        let [own, others] = [&at.of_ada[0], &at.of_bob[0]].map(|url| url["id"].clone());
+        let new = |user: i64| json!({"user_id": user, "original_url": "https://example.com/"});
+        let answer = at.keyed.post(&at.ada.key, "/urls/batch", json!({"operations": [
+            {"op": "update", "id": own, "url": {"title": "mine"}},
+            {"op": "update", "id": others, "url": {"title": "mine"}},
+            {"op": "delete", "id": others},
+            {"op": "create", "url": new(at.ada.id)},
+            {"op": "create", "url": new(at.bob.id)},
+            {"op": "delete", "id": 999_999},
+        ]})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let results = answer.json()["results"].clone();
+        let statuses: Vec<_> = results.as_array().unwrap().iter().map(|result| number(&result["status"])).collect();
+        assert_eq!(statuses, [200, 404, 404, 201, 404, 404]);
+        assert_eq!(results[2], results[5], "nobody can find out which ids exist");
+        let path = format!("/urls/{}", at.of_bob[0]["id"]);
+        assert_eq!(at.keyed.get(&at.bob.key, &path).await.json(), at.of_bob[0]);
+        assert_eq!(ids(&at.keyed.get(&at.bob.key, "/urls").await.json()).len(), 2);
+    }
+
+    async fn what_was_deleted_is_seen_and_restored_by_its_owner(at: Neighbours) {
+        let path = format!("/urls/{}", at.of_bob[0]["id"]);
+        assert_eq!(at.keyed.delete(&at.bob.key, &path).await.status, 204);
+        for (key, seen) in [(at.ada.key.as_str(), 0), (at.bob.key.as_str(), 1), (ADMIN, 1)] {
+            let listed = at.keyed.get(key, "/urls?deleted=true").await.json();
+            assert_eq!(ids(&listed).len(), seen);
+        }
+        let restore = format!("{path}/restore");
+        at.keyed.post(&at.ada.key, &restore, json!({})).await.assert_problem(404);
+        assert_eq!(at.keyed.post(&at.bob.key, &restore, json!({})).await.status, 200);
+    }
+
+    async fn two_callers_may_have_the_same_idempotency_key(at: Neighbours) {
+        for user in [&at.ada, &at.bob] {
+            let request = at.keyed.service.request(reqwest::Method::POST, "/urls");
+            let body = json!({"user_id": user.id, "original_url": "https://example.com/"});
+            let request = request.bearer_auth(&user.key).header("idempotency-key", "the same");
+            let answer = at.keyed.service.send(request.json(&body)).await;
+            assert_eq!(answer.status, 201, "{answer:?}");
+            assert_eq!(answer.header("idempotency-replayed"), None);
+            assert_eq!(answer.json()["user_id"], user.id);
+        }
+    }
+
     async fn what_is_anothers_is_refused_as_what_does_not_exist(at: Neighbours) {
         // Nobody can find out which ids exist.
         for (other, nothing) in [

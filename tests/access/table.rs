@@ -37,26 +37,35 @@ const CALLERS: [Caller; 7] = [
 /// The route, the scope it asks for, and each caller's status. To whom a thing does not belong, it does not exist; lists show
 /// what is one's own, so that they are for everybody (`ownership.rs` looks into them).
 #[rustfmt::skip]
-const TABLE: [(&str, &str, [u16; 7]); 27] = [
+const TABLE: [(&str, &str, [u16; 7]); 35] = [
     //                                            none wrong other revoked expired owner admin
     ("GET /",                      "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /assets/home.css",       "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /assets/home.js",        "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /docs",                  "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /assets/docs.css",       "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /assets/docs.js",        "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /{short_code}",          "public",     [302, 302, 302, 302, 302, 302, 302]),
     ("GET /urls/{id}/redirect",    "public",     [302, 302, 302, 302, 302, 302, 302]),
     ("GET /health",                "public",     [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /openapi.json",          "public",     [200, 200, 200, 200, 200, 200, 200]),
     ("GET /users",                 "read",       [401, 403, 200, 401, 401, 200, 200]),
     ("POST /users",                "admin",      [401, 403, 403, 401, 401, 403, 201]),
     ("POST /users/bulk",           "admin",      [401, 403, 403, 401, 401, 403, 201]),
     ("GET /users/{id}",            "read",       [401, 403, 404, 401, 401, 200, 200]),
     ("PUT /users/{id}",            "write",      [401, 403, 404, 401, 401, 200, 200]),
+    ("PATCH /users/{id}",          "write",      [401, 403, 404, 401, 401, 200, 200]),
     ("DELETE /users/{id}",         "admin",      [401, 403, 403, 401, 401, 403, 204]),
     ("GET /urls",                  "read",       [401, 403, 200, 401, 401, 200, 200]),
     ("POST /urls",                 "write",      [401, 403, 404, 401, 401, 201, 201]),
     ("POST /urls/bulk",            "admin",      [401, 403, 403, 401, 401, 403, 201]),
     ("GET /urls/{id}",             "read",       [401, 403, 404, 401, 401, 200, 200]),
     ("PUT /urls/{id}",             "write",      [401, 403, 404, 401, 401, 200, 200]),
+    ("PATCH /urls/{id}",           "write",      [401, 403, 404, 401, 401, 200, 200]),
     ("DELETE /urls/{id}",          "write",      [401, 403, 404, 401, 401, 204, 204]),
+    ("POST /urls/{id}/restore",    "write",      [401, 403, 404, 401, 401, 200, 200]),
+    // What is not one's own is refused operation by operation: `ownership.rs`.
+    ("POST /urls/batch",           "write",      [401, 403, 200, 401, 401, 200, 200]),
     ("GET /events",                "read",       [401, 403, 200, 401, 401, 200, 200]),
     ("POST /events",               "write",      [401, 403, 404, 401, 401, 201, 201]),
     ("POST /events/bulk",          "admin",      [401, 403, 403, 401, 401, 403, 201]),
@@ -69,10 +78,13 @@ const TABLE: [(&str, &str, [u16; 7]); 27] = [
 ];
 
 /// What is not served under `/api/v1` too.
-const AT_THE_ROOT_ONLY: [&str; 4] = [
+const AT_THE_ROOT_ONLY: [&str; 7] = [
     "GET /",
     "GET /assets/home.css",
     "GET /assets/home.js",
+    "GET /docs",
+    "GET /assets/docs.css",
+    "GET /assets/docs.js",
     "GET /{short_code}",
 ];
 
@@ -156,11 +168,12 @@ impl World {
             .request(method, &format!("{mount}{path}"));
         match route {
             "POST /users" => request.json(&new_user()),
-            "PUT /users/{id}" => request.json(&json!({"username": "renamed"})),
+            "PUT /users/{id}" | "PATCH /users/{id}" => request.json(&json!({"username": "renamed"})),
             "POST /urls" => {
                 request.json(&json!({"user_id": owner, "original_url": "https://example.com/"}))
             }
-            "PUT /urls/{id}" => request.json(&json!({"title": "renamed"})),
+            "PUT /urls/{id}" | "PATCH /urls/{id}" => request.json(&json!({"title": "renamed"})),
+            "POST /urls/batch" => request.json(&json!({"operations": [{"op": "delete", "id": 999_999}]})),
             "POST /events" => request.json(&json!({"url_id": id.parse::<i64>().expect("an id"), "user_id": owner, "event_type": "seen"})),
             "POST /keys" => request.json(&json!({"name": "new", "user_id": owner})),
             "POST /users/bulk" => request.multipart(csv(&format!(

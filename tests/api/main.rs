@@ -4,6 +4,7 @@
 //! One file per subject; where a rule has many inputs, the inputs are a table.
 
 // The resources.
+mod batch;
 mod bulk;
 mod bulk_conflicts;
 mod bulk_refusals;
@@ -12,6 +13,7 @@ mod events;
 mod original_urls;
 mod private_targets;
 mod redirects;
+mod restore;
 mod short_codes;
 mod uploads;
 mod urls;
@@ -20,12 +22,18 @@ mod users;
 // What holds on every route.
 mod bombs;
 mod concurrency;
+mod conditional;
 mod headers;
 mod hosts;
+mod idempotency;
 mod injection;
 mod junk;
+mod lists_cursors;
+mod lists_filters;
+mod lists_search;
 mod loops;
 mod pagination;
+mod patch;
 mod problems;
 mod smuggling;
 mod strangers;
@@ -36,6 +44,7 @@ mod vessels;
 // What is not the API, but answered beside it.
 mod health;
 mod home;
+mod openapi;
 
 // What the tests of bulk loads feed.
 mod rows;

@@ -27,7 +27,7 @@ async fn fill(service: &Service) {
     }
 }
 
-fn ids(answer: &Answer) -> Vec<i64> {
+pub(crate) fn ids(answer: &Answer) -> Vec<i64> {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let rows = answer.json();
     let rows = rows.as_array().expect("an array");
@@ -37,7 +37,7 @@ fn ids(answer: &Answer) -> Vec<i64> {
 }
 
 /// The path that the `Link` header of `answer` gives for `relation`.
-fn link(answer: &Answer, relation: &str) -> Option<String> {
+pub(crate) fn link(answer: &Answer, relation: &str) -> Option<String> {
     let relation = format!("rel=\"{relation}\"");
     let link = answer
         .header("link")?

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 // The methods that each kind of route takes, in the order of the alphabet.
 const READ: &[&str] = &["GET", "HEAD"];
 const LIST: &[&str] = &["GET", "HEAD", "POST"];
-const ITEM: &[&str] = &["DELETE", "GET", "HEAD", "PUT"];
+const ITEM: &[&str] = &["DELETE", "GET", "HEAD", "PATCH", "PUT"];
 const LOAD: &[&str] = &["POST"];
 
 async fn ask(service: &Service, method: &str, path: &str) -> Answer {

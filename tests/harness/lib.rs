@@ -23,6 +23,7 @@ pub mod soak;
 mod supervisor;
 
 // What watches it.
+pub mod collector;
 pub mod prometheus;
 pub mod receiver;
 

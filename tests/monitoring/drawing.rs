@@ -194,6 +194,9 @@ impl Drawing {
 /// A value with its unit, as short as people like it.
 fn shown(value: f64, unit: &str) -> String {
     match unit {
+        _ if value == 0.0 => "0".to_owned(),
+        // A hundredth of a per cent must not look like none.
+        "percentunit" if value.abs() < 0.001 => format!("{:.2e} %", value * 100.0),
         "percentunit" => format!("{:.1} %", value * 100.0),
         "s" if value.abs() < 1.0 => format!("{:.2} ms", value * 1e3),
         "s" => format!("{value:.1} s"),

@@ -11,3 +11,4 @@ mod env_example;
 mod exposition;
 mod rules;
 mod settings;
+mod traces;

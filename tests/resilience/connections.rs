@@ -94,20 +94,8 @@ async fn without_a_limit_nobody_waits() {
     );
 }
 
-/// A slow client keeps its own connection for a while, and nobody waits for it.
-#[tokio::test]
-async fn whoever_is_slow_is_cut_off_and_others_are_served_meanwhile() {
-    let database = Database::fresh(Backend::Sqlite).await;
-    let service = Service::start(&database).await;
-    let user = service.create_user().await;
-    let long = format!("https://example.com/{}", "x".repeat(8_000));
-    for _ in 0..100 {
-        service.create_url(user, &long).await;
-    }
-    let url = service.get("/urls?per_page=1").await.json();
-    let code = url[0]["short_code"].as_str().expect("a code").to_owned();
-    let redirect = format!("GET /{code} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-
+/// What slow clients send, each with the statuses of which it may get one before its connection ends.
+fn slow_clients(user: i64, redirect: &str) -> [(&'static str, String, &'static [u16]); 12] {
     let post = |line: &str, media_type: &str| {
         format!(
             "{line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\nContent-Length: 100\r\n\r\n{{"
@@ -115,8 +103,7 @@ async fn whoever_is_slow_is_cut_off_and_others_are_served_meanwhile() {
     };
     let json = "application/json";
     let form = "multipart/form-data; boundary=x";
-    // Each with the answers that it gets before its connection ends.
-    let rows: [(&str, String, &[u16]); 12] = [
+    [
         ("says nothing", String::new(), &[]),
         ("begins a line", "GET /hea".to_owned(), &[]),
         (
@@ -124,7 +111,7 @@ async fn whoever_is_slow_is_cut_off_and_others_are_served_meanwhile() {
             "GET /health HTTP/1.1\r\nHost: local".to_owned(),
             &[],
         ),
-        ("idles after a redirect", redirect.clone(), &[302]),
+        ("idles after a redirect", redirect.to_owned(), &[302]),
         ("idles after an answer", GET.to_owned(), &[200]),
         ("begins another head", format!("{GET}GET /"), &[200]),
         ("begins a user", post("POST /users", json), &[408]),
@@ -141,7 +128,24 @@ async fn whoever_is_slow_is_cut_off_and_others_are_served_meanwhile() {
         ),
         ("begins an event", post("POST /events", json), &[408]),
         ("begins a file", post("POST /users/bulk", form), &[408, 400]),
-    ];
+    ]
+}
+
+/// A slow client keeps its own connection for a while, and nobody waits for it.
+#[tokio::test]
+async fn whoever_is_slow_is_cut_off_and_others_are_served_meanwhile() {
+    let database = Database::fresh(Backend::Sqlite).await;
+    let service = Service::start(&database).await;
+    let user = service.create_user().await;
+    let long = format!("https://example.com/{}", "x".repeat(8_000));
+    for _ in 0..100 {
+        service.create_url(user, &long).await;
+    }
+    let url = service.get("/urls?per_page=1").await.json();
+    let code = url[0]["short_code"].as_str().expect("a code").to_owned();
+    let redirect = format!("GET /{code} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+    let rows = slow_clients(user, &redirect);
     let mut slow = Vec::new();
     for (what, bytes, answers) in &rows {
         slow.push((what, open(&service, bytes).await, answers));
@@ -173,7 +177,7 @@ async fn whoever_is_slow_is_cut_off_and_others_are_served_meanwhile() {
             .get(9..12)
             .and_then(|status| status.parse::<u16>().ok());
         match (first, answers) {
-            (None, []) | (Some(408), []) => {}
+            (None | Some(408), []) => {}
             (first, answers) => assert!(
                 first.is_some_and(|first| answers.contains(&first)),
                 "{what}: {told}"

@@ -2,6 +2,7 @@
 
 mod connections;
 mod crash;
+mod idempotency;
 mod postgres_away;
 mod settings;
 mod shutdown;

@@ -57,7 +57,13 @@ fn sql_stays_in_stores() {
             .path
             .iter()
             .any(|part| part == "database" || part == "database.rs");
-        is_store || is_database || !file.text.contains("sqlx::query")
+        // `sqlx::query` alone is what it calls its log.
+        let asks = |call| file.text.contains(call);
+        is_store
+            || is_database
+            || !["sqlx::query(", "sqlx::query_", "sqlx::query!"]
+                .into_iter()
+                .any(asks)
     };
     check(
         product(),

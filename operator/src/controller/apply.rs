@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     Context,
     build::{Desired, Object, Plan, labels, secrets},
-    compare,
+    compare, digest,
     observe::{self, Objects, Observed},
 };
 use crate::{
@@ -139,7 +139,7 @@ async fn settle(
     live: Option<&Value>,
 ) -> kube::Result<(Value, Option<Finding>)> {
     let mut body = object.body.clone();
-    let digest = observe::secrets::digest(object.body.to_string().as_bytes());
+    let digest = digest::short(object.body.to_string().as_bytes());
     body["metadata"]["annotations"][APPLIED] = digest.clone().into();
     let Some(live) = live else {
         if let Some(finding) = stranger(ctx, plan, object).await? {

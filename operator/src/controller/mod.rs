@@ -8,6 +8,7 @@
 pub mod apply;
 pub mod build;
 pub mod compare;
+pub mod digest;
 pub mod observe;
 pub mod poll;
 pub mod report;
@@ -50,7 +51,7 @@ const VERY_SOON: Duration = Duration::from_secs(4);
 const SOON: Duration = Duration::from_secs(15);
 
 /// A reconciliation that takes longer is given up and tried again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What all reconciliations share.
 pub struct Context {

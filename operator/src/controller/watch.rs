@@ -269,7 +269,7 @@ async fn children(
         match next {
             None => return,
             Some(Err(error)) => {
-                tracing::debug!(error = %error, "{}s cannot be watched", kind.name())
+                tracing::debug!(error = %error, "{}s cannot be watched", kind.name());
             }
             Some(Ok(Event::InitDone)) => beat.is_synced.store(true, Ordering::Relaxed),
             Some(Ok(Event::Init)) => {}

@@ -83,7 +83,7 @@ impl Default for ManagedPostgres {
         Self {
             major: 18,
             image: None,
-            max_connections: 100,
+            max_connections: 200,
             storage: Storage::default(),
         }
     }
@@ -148,7 +148,7 @@ pub struct CloudNativePg {
     pub durability: Durability,
 
     /// Most connections that it takes. Those of each replica are computed from it.
-    #[serde(default = "hundred")]
+    #[serde(default = "two_hundred")]
     #[schemars(range(min = 20, max = 1000))]
     pub max_connections: i32,
 
@@ -182,8 +182,8 @@ const fn three() -> i32 {
     3
 }
 
-const fn hundred() -> i32 {
-    100
+const fn two_hundred() -> i32 {
+    200
 }
 
 /// When a commit is confirmed.

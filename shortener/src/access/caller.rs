@@ -50,6 +50,11 @@ impl Caller {
         self.actor
     }
 
+    /// Tells callers apart who may give the same name to different things.
+    pub fn identity(&self) -> String {
+        self.actor.identity()
+    }
+
     /// Refuses what the key is not for.
     pub(super) fn may(&self, scope: Scope) -> Result<(), ApiError> {
         match &self.right {

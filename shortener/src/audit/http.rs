@@ -15,7 +15,7 @@ use crate::{
     http::{
         extract::Query,
         fields::{digits, text},
-        paging::{Listing, Page},
+        paging::{Listing, Order, Part},
     },
 };
 
@@ -28,18 +28,12 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<AuditEntry>, ApiError> {
-    let (filter, page) = query.read(|fields| {
+    let (filter, part) = query.read(|fields| {
         let key_id = fields.optional("key_id", text(digits));
-        let page = Page::read(fields);
-        Ok((AuditFilter { key_id: key_id? }, page?))
+        let part = Part::read(fields, &uri, Order::NewestFirst);
+        Ok((AuditFilter { key_id: key_id? }, part?))
     })?;
     access.audit.flush().await;
-    let (rows, total) =
-        tokio::try_join!(store::list(&db, filter, page), store::count(&db, filter))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (rows, count) = (store::list(&db, filter, part), store::count(&db, filter));
+    Listing::read(part, &uri, rows, count).await
 }

@@ -7,11 +7,12 @@
 
 pub mod http;
 pub mod log;
+pub mod operations;
 pub mod store;
 
 use std::net::IpAddr;
 
-use crate::database::timestamp::Timestamp;
+use crate::{database::timestamp::Timestamp, http::paging::Listed};
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +35,14 @@ impl Actor {
             Self::AdminKeyFile => "admin_key_file",
             Self::CommandLine => "command_line",
             Self::Anyone => "anyone",
+        }
+    }
+
+    /// What nobody else is called.
+    pub fn identity(self) -> String {
+        match self.key_id() {
+            Some(id) => format!("{} {id}", self.name()),
+            None => self.name().to_owned(),
         }
     }
 
@@ -67,7 +76,7 @@ pub struct Entry {
 }
 
 /// An entry as answered.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize, sqlx::FromRow)]
 pub struct AuditEntry {
     pub id: i64,
     #[serde(rename = "timestamp")]
@@ -82,4 +91,10 @@ pub struct AuditEntry {
     pub object_id: Option<i64>,
     pub client_address: Option<String>,
     pub status: Option<i16>,
+}
+
+impl Listed for AuditEntry {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::{AuditEntry, Entry};
 use crate::{
-    database::{Db, either, timestamp::Timestamp},
-    http::paging::{MAX_TOTAL, Page},
+    database::{Db, either, part::push_part, timestamp::Timestamp},
+    http::paging::{MAX_TOTAL, Part},
 };
 
 /// Which entries a list shows.
@@ -41,17 +41,16 @@ pub async fn insert_all(db: &Db, entries: &[Entry]) -> sqlx::Result<()> {
 }
 
 /// Newest first.
-pub async fn list(db: &Db, filter: AuditFilter, page: Page) -> sqlx::Result<Vec<AuditEntry>> {
+pub async fn list(db: &Db, filter: AuditFilter, part: Part) -> sqlx::Result<Vec<AuditEntry>> {
     either!(db.reader(), pool => {
         let mut query = sqlx::QueryBuilder::new(
             "select id, occurred_at, actor, key_id, user_id, method, route, object_id, client_address, status
-             from audit_entry",
+             from audit_entry where true",
         );
         if let Some(key_id) = filter.key_id {
-            query.push(" where key_id = ").push_bind(key_id);
+            query.push(" and key_id = ").push_bind(key_id);
         }
-        query.push(" order by id desc limit ").push_bind(page.size);
-        query.push(" offset ").push_bind(page.offset());
+        push_part(&mut query, "id", part);
         query.build_query_as().fetch_all(pool).await
     })
 }

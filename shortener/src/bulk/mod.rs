@@ -47,6 +47,13 @@ pub trait Record: Sized + Send + Sync + 'static {
     fn advance_ids(tx: &mut Tx) -> impl Future<Output = sqlx::Result<()>> + Send;
 }
 
+/// What became of a file.
+#[derive(Debug, schemars::JsonSchema, serde::Serialize)]
+pub struct Imported {
+    /// How many rows it had.
+    pub imported: u64,
+}
+
 /// Why a record of a batch cannot be stored.
 #[derive(Clone, Debug)]
 pub struct Refused {

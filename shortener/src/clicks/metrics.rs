@@ -28,6 +28,7 @@ pub struct ClickMetrics {
     pub barrier_seconds: Histogram,
     pub depth_bytes: IntGauge,
     pub disk_bytes: IntGauge,
+    pub max_bytes: IntGauge,
     pub oldest_seconds: IntGauge,
     pub sync_errors: IntCounter,
     pub abandoned: IntGauge,
@@ -88,6 +89,10 @@ impl ClickMetrics {
             disk_bytes: gauge(
                 "shortener_journal_disk_bytes",
                 "Bytes that the journal takes on the disk.",
+            )?,
+            max_bytes: gauge(
+                "shortener_journal_max_bytes",
+                "Bytes that the journal may take on the disk; beyond them, clicks are lost.",
             )?,
             oldest_seconds: gauge(
                 "shortener_journal_oldest_seconds",

@@ -65,6 +65,8 @@ impl Recording {
         let salts = prepare(&db).await?;
 
         let wake = Arc::new(Notify::new());
+        let limit = i64::try_from(config.journal_max_bytes).unwrap_or(i64::MAX);
+        given.metrics.max_bytes.set(limit);
         let directory = JournalDirectory::open(given.data_dir.join("journal"))?;
         let waker = Arc::clone(&wake);
         let journal = Arc::new(directory.create(options(config), move || waker.notify_one())?);

@@ -119,9 +119,21 @@ pub struct ListUrls {
     #[arg(long)]
     pub active: Option<bool>,
 
-    /// Which page.
-    #[arg(long, default_value_t = 1)]
-    pub page: u32,
+    /// Only those with all these words in title, code, host or path; the newest first.
+    #[arg(long, value_name = "WORDS")]
+    pub search: Option<String>,
+
+    /// Only those that lead to this host.
+    #[arg(long)]
+    pub host: Option<String>,
+
+    /// Which page; not together with a search.
+    #[arg(long, conflicts_with_all = ["search", "host", "all"])]
+    pub page: Option<u32>,
+
+    /// All of them, whatever their number, instead of a page.
+    #[arg(long)]
+    pub all: bool,
 
     /// How many a page has, at most 100.
     #[arg(long, default_value_t = 20)]

@@ -1,6 +1,6 @@
 //! The commands of `shortener urls`.
 
-use hyper::{Method, header::LINK};
+use hyper::{HeaderMap, Method, header::LINK};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -129,22 +129,42 @@ fn options(options: LinkOptions) -> Result<Map<String, Value>, Failure> {
 }
 
 async fn list(connection: &Connection, arguments: ListUrls, as_json: bool) -> anyhow::Result<()> {
-    let mut query = vec![
-        ("page", arguments.page.to_string()),
-        ("per_page", arguments.per_page.to_string()),
-    ];
+    let mut query = vec![("per_page", arguments.per_page.to_string())];
     query.extend(arguments.user.map(|user| ("user_id", user.to_string())));
     query.extend(
         arguments
             .active
             .map(|active| ("is_active", active.to_string())),
     );
-    let answer = connection.send(Method::GET, "/urls", &query, None).await?;
+    let is_walk = arguments.all || arguments.search.is_some() || arguments.host.is_some();
+    query.extend(arguments.search.map(|words| ("q", words)));
+    query.extend(arguments.host.map(|host| ("host", host)));
+    let page = arguments.page.unwrap_or(1);
+    query.push(if is_walk {
+        ("cursor", String::new())
+    } else {
+        ("page", page.to_string())
+    });
+    let wanted = usize::try_from(arguments.per_page).unwrap_or(usize::MAX);
+    let mut urls = Vec::new();
+    let has_more = loop {
+        let answer = connection.send(Method::GET, "/urls", &query, None).await?;
+        urls.extend(answer.body.as_array().into_iter().flatten().cloned());
+        let next = next_cursor(&answer.headers);
+        match next {
+            // A part of a search may be short, or empty, and still not be the last.
+            Some(cursor) if is_walk && (arguments.all || urls.len() < wanted) => {
+                query.retain(|(name, _)| *name != "cursor");
+                query.push(("cursor", cursor));
+            }
+            next => break next.is_some(),
+        }
+    };
     if as_json {
-        return print::json(&answer.body);
+        return print::json(&urls);
     }
     let mut table = Table::new(&["ID", "SHORT URL", "ACTIVE", "LEADS TO", "TITLE"]);
-    for url in answer.body.as_array().into_iter().flatten() {
+    for url in &urls {
         table.row([
             text(&url["id"]),
             connection.short_url(&text(&url["short_code"])),
@@ -154,15 +174,32 @@ async fn list(connection: &Connection, arguments: ListUrls, as_json: bool) -> an
         ]);
     }
     table.print()?;
-    let links = answer
-        .headers
-        .get(LINK)
-        .and_then(|links| links.to_str().ok());
-    if links.is_some_and(|links| links.contains("rel=\"next\"")) {
-        let next = arguments.page.saturating_add(1);
-        print::note(&format!("There are more: --page {next}"))?;
+    if has_more && is_walk {
+        print::note("There are more: --all shows them all")?;
+    } else if has_more {
+        print::note(&format!(
+            "There are more: --page {}",
+            page.saturating_add(1)
+        ))?;
     }
     Ok(())
+}
+
+/// The cursor, or nothing for a page, that the list goes on with, if it does.
+fn next_cursor(headers: &HeaderMap) -> Option<String> {
+    let links = headers.get(LINK)?.to_str().ok()?;
+    let next = links
+        .split(", ")
+        .find(|link| link.ends_with("rel=\"next\""))?;
+    let (target, _) = next.strip_prefix('<')?.split_once('>')?;
+    let (_, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut parameters = url::form_urlencoded::parse(query.as_bytes());
+    let cursor = parameters.find(|(name, _)| name == "cursor");
+    Some(
+        cursor
+            .map(|(_, cursor)| cursor.into_owned())
+            .unwrap_or_default(),
+    )
 }
 
 async fn stats(connection: &Connection, arguments: UrlStats, as_json: bool) -> anyhow::Result<()> {

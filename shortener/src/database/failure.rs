@@ -56,6 +56,14 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether `error` says that others hold what was waited for, for longer than this transaction waits.
+pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    error
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "55P03")
+}
+
 /// Postgres: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 /// SQLite: <https://www.sqlite.org/rescode.html>, where the low byte is the primary code.
 fn is_outage_code(code: &str) -> bool {

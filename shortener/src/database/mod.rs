@@ -8,7 +8,9 @@ pub mod failure;
 mod guarded;
 pub mod migrate;
 pub mod open;
+pub mod part;
 pub mod timestamp;
+pub mod watch;
 
 use std::{fs::File, sync::Arc};
 

@@ -14,6 +14,8 @@ use sqlx::{
     sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef},
 };
 
+use crate::openapi::value_schema;
+
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp(DateTime<Utc>);
 
@@ -54,6 +56,10 @@ impl Timestamp {
         self.0
     }
 }
+
+value_schema!(Timestamp, {
+    "type": "string", "format": "date-time", "examples": ["2026-11-24T12:00:00.000000Z"]
+});
 
 fn parse_without_zone(text: &str) -> Option<DateTime<Utc>> {
     ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]

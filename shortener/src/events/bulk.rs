@@ -1,11 +1,10 @@
 //! `events.csv`.
 
 use axum::{extract::State, http::StatusCode};
-use serde_json::{Value, json};
 
 use super::{Details, EventType, store};
 use crate::{
-    bulk::{self, BadRow, Loader, Record, Refused, Row, Upload},
+    bulk::{self, BadRow, Imported, Loader, Record, Refused, Row, Upload},
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::extract::Json,
@@ -84,7 +83,7 @@ impl Record for EventRow {
 pub async fn load(
     State(loader): State<Loader>,
     upload: Upload,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Imported>), ApiError> {
     let imported = loader.load::<EventRow>(upload, ()).await?;
-    Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
+    Ok((StatusCode::CREATED, Json(Imported { imported })))
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, State};
+use axum::{
+    extract::{OriginalUri, State},
+    response::{IntoResponse as _, Response},
+};
 
 use super::{
     Details, Event, EventType, NewEvent,
@@ -16,8 +19,9 @@ use crate::{
     http::{
         extract::{Created, JsonObject, Query},
         fields::{digits, integer, text},
-        paging::{Listing, Page},
+        paging::{Listing, Order, Part},
     },
+    idempotency::http::{Begun, Idempotency},
     urls::http::must_own,
     users::http::must_be_in_reach,
 };
@@ -32,35 +36,34 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<Event>, ApiError> {
-    let (filter, page) = query.read(|fields| {
+    let (filter, part) = query.read(|fields| {
         let url_id = fields.optional("url_id", text(digits));
         let user_id = fields.optional("user_id", text(digits));
         let event_type = fields.optional("event_type", text(EventType::parse));
-        let page = Page::read(fields);
+        let part = Part::read(fields, &uri, Order::NewestFirst);
         let filter = EventFilter {
             url_id: url_id?,
             user_id: caller.narrow(user_id?),
             event_type: event_type?.map(|event_type| event_type.as_str().to_owned()),
         };
-        Ok((filter, page?))
+        Ok((filter, part?))
     })?;
     clicks.barrier().await?;
-    let (rows, total) =
-        tokio::try_join!(store::list(&db, &filter, page), store::count(&db, &filter))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (rows, count) = (store::list(&db, &filter, part), store::count(&db, &filter));
+    Listing::read(part, &uri, rows, count).await
 }
 
 /// `POST /events`
 pub async fn create(
     caller: Caller,
     State(db): State<Db>,
+    idempotency: Idempotency,
     JsonObject(body): JsonObject,
-) -> Result<Created<Event>, ApiError> {
+) -> Result<Response, ApiError> {
+    let attempt = idempotency.attempt(&body);
+    if let Some(answer) = attempt.recall(&db).await? {
+        return Ok(answer);
+    }
     let new = body.read(|fields| {
         let url_id = fields.required("url_id", integer);
         let user_id = fields.required("user_id", integer);
@@ -75,12 +78,18 @@ pub async fn create(
     })?;
     must_own(&caller, &db, new.url_id).await?;
     must_be_in_reach(&caller, new.user_id)?;
-    match store::insert(&db, &new, Timestamp::now()).await? {
-        Ok(event) => Ok(Created {
-            id: event.id,
-            body: event,
-        }),
-        Err(Unknown::Url) => Err(ApiError::NotFound("URL")),
-        Err(Unknown::User) => Err(ApiError::NotFound("user")),
-    }
+    let mut transaction = match attempt.begin(&db).await? {
+        Begun::Before(answer) => return Ok(answer),
+        Begun::Now(work) => work.in_transaction().await?,
+    };
+    let event = match store::insert(&mut transaction.tx, &new, Timestamp::now()).await? {
+        Ok(event) => event,
+        Err(Unknown::Url) => return Err(ApiError::NotFound("URL")),
+        Err(Unknown::User) => return Err(ApiError::NotFound("user")),
+    };
+    let created = Created {
+        id: event.id,
+        body: event,
+    };
+    transaction.commit(created.into_response()).await
 }

@@ -2,13 +2,16 @@
 
 pub mod bulk;
 pub mod http;
+pub mod operations;
 pub mod store;
 
 use serde_json::value::RawValue;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
+    openapi::value_schema,
 };
 
 const MAX_TYPE: usize = 64;
@@ -17,7 +20,7 @@ const MAX_TYPE: usize = 64;
 pub const CLICK: &str = "click";
 
 /// An entry of the log as answered.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, schemars::JsonSchema, serde::Serialize)]
 pub struct Event {
     pub id: i64,
     pub url_id: i64,
@@ -26,7 +29,14 @@ pub struct Event {
     #[serde(rename = "timestamp")]
     pub occurred_at: Timestamp,
     /// Always a JSON object.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub details: Box<RawValue>,
+}
+
+impl Listed for Event {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What kind of event this is. The service itself writes `created`, `updated`, `deleted` and `click`; others are whatever
@@ -73,6 +83,12 @@ impl Details {
         &self.0
     }
 }
+
+value_schema!(EventType, {
+    "type": "string", "minLength": 1, "maxLength": MAX_TYPE, "pattern": r"\S", "examples": [CLICK]
+});
+
+value_schema!(Details, {"type": "object", "additionalProperties": true});
 
 /// What a new event is made of.
 #[derive(Clone, Debug)]

@@ -5,8 +5,14 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::{CLICK, Event, NewEvent, bulk::EventRow};
 use crate::{
-    database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
-    http::paging::{MAX_TOTAL, Page},
+    database::{
+        Conn, Db, Either, Tx,
+        copy::CopyText,
+        either,
+        part::{push_bound, push_end, push_order},
+        timestamp::Timestamp,
+    },
+    http::paging::{MAX_TOTAL, Part},
     urls::ShortUrl,
 };
 
@@ -27,11 +33,10 @@ pub enum Unknown {
 
 /// Adds an event that a caller reports, if its URL and its user exist.
 pub async fn insert(
-    db: &Db,
+    tx: &mut Tx,
     new: &NewEvent,
     now: Timestamp,
 ) -> sqlx::Result<Result<Event, Unknown>> {
-    let mut tx = db.begin().await?;
     let (has_url, has_user): (bool, bool) = either!(tx.conn(), conn => {
         sqlx::query_as(
             "select exists (select 1 from url where id = $1 and deleted_at is null),
@@ -62,7 +67,6 @@ pub async fn insert(
         .fetch_one(conn)
         .await?
     });
-    tx.commit().await?;
     row.into_event().map(Ok)
 }
 
@@ -108,19 +112,17 @@ pub async fn insert_deleted_of_user(tx: &mut Tx, user_id: i64, now: Timestamp) -
 }
 
 /// The log and the clicks together, newest first.
-pub async fn list(db: &Db, filter: &EventFilter, page: Page) -> sqlx::Result<Vec<Event>> {
+pub async fn list(db: &Db, filter: &EventFilter, part: Part) -> sqlx::Result<Vec<Event>> {
     let rows: Vec<EventRecord> = either!(db.reader(), pool => {
         let mut query = QueryBuilder::new("select * from (");
-        push_sources(
-            &mut query,
-            filter,
-            EVENT_COLUMNS,
-            CLICK_COLUMNS,
-            // No row beyond the page's end can be on the page.
-            page.end(),
-        );
-        query.push(") as events order by id desc limit ").push_bind(page.size);
-        query.push(" offset ").push_bind(page.offset());
+        push_sources(&mut query, filter, EVENT_COLUMNS, CLICK_COLUMNS, |source| {
+            push_bound(source, "id", part);
+            push_order(source, "id", part);
+            // No row beyond the part's end can be in the part.
+            source.push(" limit ").push_bind(part.end());
+        });
+        query.push(") as events");
+        push_end(&mut query, "id", part);
         query.build_query_as().fetch_all(pool).await?
     });
     rows.into_iter().map(EventRecord::into_event).collect()
@@ -130,19 +132,21 @@ pub async fn list(db: &Db, filter: &EventFilter, page: Page) -> sqlx::Result<Vec
 pub async fn count(db: &Db, filter: &EventFilter) -> sqlx::Result<i64> {
     either!(db.reader(), pool => {
         let mut query = QueryBuilder::new("select count(*) from (select 1 from (");
-        push_sources(&mut query, filter, "id", "id", MAX_TOTAL + 1);
+        push_sources(&mut query, filter, "id", "id", |source| {
+            source.push(" order by id desc limit ").push_bind(MAX_TOTAL + 1);
+        });
         query.push(") as events limit ").push_bind(MAX_TOTAL + 1).push(") as counted");
         query.build_query_scalar().fetch_one(pool).await
     })
 }
 
-/// Pushes the newest `limit` rows of each table that can hold what `filter` asks for.
+/// Pushes the rows of each table that can hold what `filter` asks for; `push_end` ends the query of each.
 fn push_sources<DB: Database>(
     query: &mut QueryBuilder<DB>,
     filter: &EventFilter,
     event_columns: &str,
     click_columns: &str,
-    limit: i64,
+    push_end: impl Fn(&mut QueryBuilder<DB>),
 ) where
     for<'q> i64: Encode<'q, DB> + Type<DB>,
     for<'q> String: Encode<'q, DB> + Type<DB>,
@@ -156,10 +160,8 @@ fn push_sources<DB: Database>(
             .push(" and event_type = ")
             .push_bind(event_type.clone());
     }
-    query
-        .push(" order by id desc limit ")
-        .push_bind(limit)
-        .push(") as logged");
+    push_end(query);
+    query.push(") as logged");
     if filter
         .event_type
         .as_deref()
@@ -169,10 +171,8 @@ fn push_sources<DB: Database>(
             " union all select * from (select {click_columns} from click where true"
         ));
         push_owners(query, filter);
-        query
-            .push(" order by id desc limit ")
-            .push_bind(limit)
-            .push(") as clicked");
+        push_end(query);
+        query.push(") as clicked");
     }
 }
 

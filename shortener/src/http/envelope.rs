@@ -10,15 +10,18 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tracing::Instrument as _;
+use tracing::{
+    Instrument as _,
+    field::{Empty, display},
+};
 
 use super::{client_address::TrustedProxies, framing};
 use crate::{
-    error::{ApiError, Problem},
+    error::{ApiError, FieldErrors, Problem},
     metrics::{HttpMetrics, RouteClass},
     redirect::page,
+    trace::{self, Answered, Began, Traced},
 };
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,7 +44,7 @@ pub async fn wrap(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let started = Instant::now();
+    let (began, started) = (Began::now(), Instant::now());
     let class = RouteClass::of(request.extensions().get::<MatchedPath>());
     let wants_page = class == RouteClass::Redirect && accepts_page(request.headers());
     let method = request.method().clone();
@@ -55,10 +58,12 @@ pub async fn wrap(
     request.extensions_mut().insert(no_return.clone());
 
     let framed = framing::check(&request);
-    let span = tracing::error_span!("request", request.id = id.to_str().unwrap_or_default());
+    let traced = request.extensions().get::<Arc<Traced>>().cloned();
+    let route = traced.as_ref().and_then(|_| route(&request));
+    let span = span(&id, traced.as_deref());
     let cut_off = async {
         tokio::time::sleep(class.patience()).await;
-        no_return.is_not_passed().await;
+        no_return.wait().await;
     };
     let handled = async {
         if let Err(error) = framed {
@@ -67,11 +72,10 @@ pub async fn wrap(
         tokio::select! {
             biased;
             response = next.run(request) => response,
-            () = cut_off => {
-                ApiError::Unavailable(anyhow::anyhow!("the request took too long")).into_response()
-            }
+            () = cut_off => late().into_response(),
         }
     };
+    let handled = trace::within(traced.clone(), handled);
     let answered = AssertUnwindSafe(handled)
         .catch_unwind()
         .instrument(span.clone())
@@ -83,12 +87,21 @@ pub async fn wrap(
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         render(&mut response, &problem, &id, wants_page);
     }
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    if let Some(traced) = traced {
+        traced.answered(&Answered {
+            began,
+            method: &method,
+            route: route.as_deref(),
+            path: &path,
+            status: response.status(),
+            request_id: id.to_str().unwrap_or_default(),
+        });
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
 
     let duration = started.elapsed();
     let status = response.status();
@@ -106,6 +119,67 @@ pub async fn wrap(
     response
 }
 
+/// What went wrong (RFC 9457).
+#[derive(schemars::JsonSchema, serde::Serialize)]
+#[schemars(rename = "Problem", extend("title" = "Problem"))]
+pub struct ProblemDocument<'a> {
+    /// A sentence for people.
+    detail: &'a str,
+    /// A sentence for each value that is wrong, by its name.
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    errors: &'a FieldErrors,
+    /// Names the request in the service's log; only where the service is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// The HTTP status.
+    status: u16,
+    /// What the status is called.
+    title: &'a str,
+    /// `about:blank`: the status says it all.
+    #[serde(rename = "type")]
+    kind: &'a str,
+}
+
+impl<'a> ProblemDocument<'a> {
+    /// What is told of `problem`, with the request's id if that helps.
+    pub fn of(problem: &'a Problem, request_id: Option<&'a str>) -> Self {
+        Self {
+            detail: &problem.detail,
+            errors: &problem.errors,
+            request_id,
+            status: problem.status.as_u16(),
+            title: problem.status.canonical_reason().unwrap_or("Error"),
+            kind: "about:blank",
+        }
+    }
+}
+
+fn late() -> ApiError {
+    ApiError::Unavailable(anyhow::anyhow!("the request took too long"))
+}
+
+/// What each line of the log says of the request that it is about; of its trace, too, if it has one, so that one leads to
+/// the other.
+fn span(id: &HeaderValue, traced: Option<&Traced>) -> tracing::Span {
+    let span = tracing::error_span!(
+        "request",
+        request.id = id.to_str().unwrap_or_default(),
+        trace_id = Empty,
+        span_id = Empty,
+    );
+    if let Some(traced) = traced {
+        span.record("trace_id", display(traced.trace));
+        span.record("span_id", display(traced.span));
+    }
+    span
+}
+
+/// The route, as the router has it.
+fn route(request: &Request) -> Option<String> {
+    let path = request.extensions().get::<MatchedPath>()?;
+    Some(path.as_str().to_owned())
+}
+
 /// The client's address, for handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub std::net::IpAddr);
@@ -120,7 +194,8 @@ impl PointOfNoReturn {
         self.0.lock_owned().await
     }
 
-    async fn is_not_passed(self) {
+    /// Waits until the request may be cut off.
+    async fn wait(self) {
         drop(self.0.lock_owned().await);
     }
 }
@@ -178,17 +253,11 @@ fn render(response: &mut Response, problem: &Problem, id: &HeaderValue, wants_pa
         response.headers_mut().extend(page_headers());
         return;
     }
-    let mut body = json!({
-        "type": "about:blank",
-        "title": problem.status.canonical_reason().unwrap_or("Error"),
-        "status": problem.status.as_u16(),
-        "detail": problem.detail,
-        "errors": problem.errors,
-    });
-    if problem.status == StatusCode::INTERNAL_SERVER_ERROR {
-        body["request_id"] = json!(id.to_str().unwrap_or_default());
-    }
-    *response.body_mut() = body.to_string().into();
+    let is_ours = problem.status == StatusCode::INTERNAL_SERVER_ERROR;
+    let id = is_ours.then(|| id.to_str().unwrap_or_default());
+    let document = ProblemDocument::of(problem, id);
+    let body = serde_json::to_vec(&document).expect("texts and numbers can be written");
+    *response.body_mut() = body.into();
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::{
     body::Body,
     extract::{FromRef, FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -70,32 +70,67 @@ where
                 "the body must be JSON, and Content-Type must say `application/json`",
             ));
         }
-        refuse_encoded(request.headers())?;
-        let limit = LimitsConfig::or_none(LimitsConfig::from_ref(state).max_json_bytes);
-        let bytes = read_all(request.into_body(), limit).await?;
-        if bytes.is_empty() {
-            return Err(ApiError::Malformed("the body is empty".to_owned()));
+        let limit = LimitsConfig::from_ref(state).max_json_bytes;
+        read_object(request, limit).await.map(Self)
+    }
+}
+
+/// The merge patch (RFC 7396) in a request's body, to be read field by field: null takes a field away.
+#[derive(Debug)]
+pub struct MergePatch(pub Fields);
+
+/// What `PATCH` takes, as `Accept-Patch` (RFC 5789, 3.1) has it.
+pub const PATCH_TYPES: HeaderValue =
+    HeaderValue::from_static("application/merge-patch+json, application/json");
+
+impl<S> FromRequest<S> for MergePatch
+where
+    LimitsConfig: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        // Other kinds of patches are JSON, too, and mean something else.
+        let essence = essence(request.headers());
+        if !matches!(
+            essence.as_deref(),
+            Some("application/merge-patch+json" | "application/json")
+        ) {
+            return Err(ApiError::UnsupportedPatch);
         }
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(values)) => Ok(Self(Fields::new(values))),
-            Ok(_) => Err(Invalid::from("the body must be a JSON object").into()),
-            Err(error) => Err(ApiError::Malformed(format!(
-                "the body is no valid JSON: {error}"
-            ))),
-        }
+        let limit = LimitsConfig::from_ref(state).max_json_bytes;
+        read_object(request, limit).await.map(Self)
+    }
+}
+
+async fn read_object(request: Request, max_bytes: u64) -> Result<Fields, ApiError> {
+    refuse_encoded(request.headers())?;
+    let bytes = read_all(request.into_body(), LimitsConfig::or_none(max_bytes)).await?;
+    if bytes.is_empty() {
+        return Err(ApiError::Malformed("the body is empty".to_owned()));
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(values)) => Ok(Fields::new(values)),
+        Ok(_) => Err(Invalid::from("the body must be a JSON object").into()),
+        Err(error) => Err(ApiError::Malformed(format!(
+            "the body is no valid JSON: {error}"
+        ))),
     }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let essence = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .map(|value| value.trim().to_ascii_lowercase());
-    essence.is_some_and(|essence| {
+    essence(headers).is_some_and(|essence| {
         essence == "application/json"
             || (essence.starts_with("application/") && essence.ends_with("+json"))
     })
+}
+
+/// The body's media type, without parameters.
+fn essence(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next().unwrap_or(value);
+    Some(essence.trim().to_ascii_lowercase())
 }
 
 /// Refuses a compressed body (RFC 9110, 8.4): a kilobyte of it could be a gigabyte.

@@ -107,6 +107,31 @@ impl Fields {
         }
     }
 
+    /// All of them as JSON, in one form, however they were laid out.
+    pub fn text(&self) -> String {
+        let sorted: std::collections::BTreeMap<_, _> = self.values.iter().collect();
+        serde_json::to_string(&sorted).expect("JSON that was read can be written")
+    }
+
+    /// A field that is a text.
+    pub fn text_of(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.as_str()
+    }
+
+    /// Whether there is no field at all.
+    pub fn are_none(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Refuses a change of what stays as it is.
+    pub fn refuse(&mut self, names: &[&'static str]) {
+        for name in names {
+            if self.values.contains_key(*name) {
+                self.report(name, "cannot be changed".into());
+            }
+        }
+    }
+
     /// Notes what is wrong with a field.
     pub fn report(&mut self, name: &'static str, reason: Invalid) -> Reported {
         self.errors.insert(name, reason.to_string());

@@ -42,6 +42,10 @@ impl Host {
         })
     }
 
+    pub fn has_port(&self) -> bool {
+        self.port.is_some()
+    }
+
     /// Whether a link to `url` comes back to this host. Without a port of its own a host is met on 80 and 443.
     pub fn is_target_of(&self, url: &url::Url) -> bool {
         let (Some(name), Some(port)) = (url.host_str(), url.port_or_known_default()) else {

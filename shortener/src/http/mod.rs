@@ -1,7 +1,9 @@
 //! What carries requests to handlers and answers back: nothing in here knows what a URL is for.
 
 pub mod client_address;
+pub mod conditional;
 pub mod connections;
+pub mod cursor;
 pub mod envelope;
 pub mod extract;
 pub mod fields;

@@ -19,7 +19,7 @@ use crate::{
         open::{self, SqliteInUse},
         timestamp::Timestamp,
     },
-    http::paging::Page,
+    http::paging::{Order, Part},
 };
 
 pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
@@ -88,15 +88,14 @@ async fn list(arguments: ListKeys) -> anyhow::Result<()> {
     let db = open(&arguments.database).await?;
     let now = Timestamp::now();
     let mut keys = Vec::new();
-    for page in Page::all() {
-        let some = store::list(&db, KeyFilter::default(), page)
+    let mut part = Part::beginning(Order::OldestFirst);
+    loop {
+        let some = store::list(&db, KeyFilter::default(), part)
             .await
             .context("could not read the keys")?;
-        let is_last = some.is_empty();
+        let Some(last) = some.last() else { break };
+        part = part.after(last.id);
         keys.extend(some);
-        if is_last {
-            break;
-        }
     }
     db.close().await;
     keys.retain(|key| arguments.all || state(key, now) == "works");

@@ -6,6 +6,7 @@ use axum::{
     extract::{OriginalUri, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -20,16 +21,19 @@ use crate::{
     http::{
         extract::{Created, Id, JsonObject, Query},
         fields::{digits, integer, text},
-        paging::{Listing, Page},
+        paging::{Listing, Order, Part},
     },
+    idempotency::http::Idempotency,
     invalid::Invalid,
 };
 
 /// A key as answered to whoever made it: the one time that it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "KeyWithSecret")]
 pub struct NewKeyAnswer {
     #[serde(flatten)]
     pub about: Key,
+    /// What is sent as `Authorization: Bearer <key>`.
     pub key: String,
 }
 
@@ -39,27 +43,24 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<Key>, ApiError> {
-    let (filter, page) = query.read(|fields| {
+    let (filter, part) = query.read(|fields| {
         let user_id = fields.optional("user_id", text(digits));
-        let page = Page::read(fields);
-        Ok((KeyFilter { user_id: user_id? }, page?))
+        let part = Part::read(fields, &uri, Order::OldestFirst);
+        Ok((KeyFilter { user_id: user_id? }, part?))
     })?;
-    let (rows, total) =
-        tokio::try_join!(store::list(&db, filter, page), store::count(&db, filter))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (rows, count) = (store::list(&db, filter, part), store::count(&db, filter));
+    Listing::read(part, &uri, rows, count).await
 }
 
 /// `POST /keys`
 pub async fn create(
     State(db): State<Db>,
     State(access): State<Arc<Access>>,
+    idempotency: Idempotency,
     JsonObject(body): JsonObject,
 ) -> Result<([(HeaderName, HeaderValue); 1], Created<NewKeyAnswer>), ApiError> {
+    // To answer the same again, the key itself would have to be kept.
+    idempotency.refuse("is not taken here, since a key is shown once and kept nowhere: look for it in the list of keys")?;
     let now = Timestamp::now();
     let (name, user_id, scopes, expires_at) = body.read(|fields| {
         let name = fields.required("name", text(KeyName::parse));

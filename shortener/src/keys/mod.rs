@@ -7,6 +7,7 @@ pub mod command;
 pub mod first;
 pub mod http;
 pub mod keyring;
+pub mod operations;
 pub mod secret;
 pub mod store;
 
@@ -16,7 +17,9 @@ use clap::ValueEnum as _;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::paging::Listed,
     invalid::{self, Invalid},
+    openapi::value_schema,
 };
 
 const MAX_NAME: usize = 100;
@@ -83,6 +86,12 @@ impl Scopes {
     }
 }
 
+value_schema!(Scopes, {
+    "type": "array",
+    "items": {"type": "string", "enum": Scope::value_variants().iter().map(|scope| scope.name()).collect::<Vec<_>>()},
+    "minItems": 1,
+});
+
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.0.iter().map(|scope| scope.name()).collect();
@@ -144,6 +153,10 @@ impl KeyName {
     }
 }
 
+value_schema!(KeyName, {
+    "type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S", "examples": ["newsletter"]
+});
+
 /// What a new key is made of, besides the key.
 #[derive(Clone, Debug)]
 pub struct NewKey {
@@ -153,7 +166,7 @@ pub struct NewKey {
 }
 
 /// A key as stored and as answered: all but the key.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize)]
 pub struct Key {
     pub id: i64,
     pub name: String,
@@ -167,6 +180,12 @@ pub struct Key {
     /// To the minute.
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+}
+
+impl Listed for Key {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// A time after which a key no longer works.

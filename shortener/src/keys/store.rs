@@ -2,8 +2,8 @@
 
 use super::{Key, NewKey, Right, Scopes, secret::KeyHash};
 use crate::{
-    database::{Db, Either, either, timestamp::Timestamp},
-    http::paging::{MAX_TOTAL, Page},
+    database::{Db, Either, either, part::push_part, timestamp::Timestamp},
+    http::paging::{MAX_TOTAL, Part},
 };
 
 /// Which keys a list shows.
@@ -125,17 +125,16 @@ pub async fn find_by_hash(db: &Db, hash: KeyHash) -> sqlx::Result<Option<Known>>
     found.map(KnownRecord::into_known).transpose()
 }
 
-pub async fn list(db: &Db, filter: KeyFilter, page: Page) -> sqlx::Result<Vec<Key>> {
+pub async fn list(db: &Db, filter: KeyFilter, part: Part) -> sqlx::Result<Vec<Key>> {
     let rows: Vec<KeyRecord> = either!(db.reader(), pool => {
         let mut query = sqlx::QueryBuilder::new(
             "select api_key.id, prefix, name, user_id, scopes, api_key.created_at, expires_at, last_used_at,
-             revoked_at, deleted_at from api_key left join app_user on app_user.id = user_id",
+             revoked_at, deleted_at from api_key left join app_user on app_user.id = user_id where true",
         );
         if let Some(user_id) = filter.user_id {
-            query.push(" where user_id = ").push_bind(user_id);
+            query.push(" and user_id = ").push_bind(user_id);
         }
-        query.push(" order by api_key.id limit ").push_bind(page.size);
-        query.push(" offset ").push_bind(page.offset());
+        push_part(&mut query, "api_key.id", part);
         query.build_query_as().fetch_all(pool).await?
     });
     rows.into_iter().map(KeyRecord::into_key).collect()

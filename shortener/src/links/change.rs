@@ -9,6 +9,12 @@ use super::{
 /// with codes of 64 characters.
 pub const MAX_LINKS: usize = 75;
 
+/// The longest text of a change that fits, with who asks and what number the question has.
+const MAX_TEXT: usize = 7_900;
+
+/// What the name of a place in Redis takes at most.
+const MAX_PLACE: usize = 100;
+
 /// A link that is not what it was, and the version that it has from now on.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Changed {
@@ -31,6 +37,8 @@ pub enum What {
     Links(Vec<Changed>),
     /// All links of a user.
     Owner(i64),
+    /// Every link there is.
+    All,
 }
 
 /// Stands for no place in Redis: nothing was made void there.
@@ -51,7 +59,20 @@ impl What {
     pub fn links(&self) -> Option<&[Changed]> {
         match self {
             Self::Links(links) => Some(links),
-            Self::Owner(_) => None,
+            Self::Owner(_) | Self::All => None,
+        }
+    }
+
+    /// These links, each beside its owner. If there are too many to be named, more than these.
+    pub fn of(links: Vec<(i64, Changed)>) -> Self {
+        let owner = links.first().map(|(owner, _)| *owner);
+        let is_of_one = links.iter().all(|(other, _)| Some(*other) == owner);
+        let named = Self::Links(links.into_iter().map(|(_, changed)| changed).collect());
+        let change = Change::since(Generation::MAX, named);
+        match owner {
+            _ if change.text().len() + MAX_PLACE <= MAX_TEXT => change.what,
+            Some(owner) if is_of_one => Self::Owner(owner),
+            _ => Self::All,
         }
     }
 }
@@ -84,6 +105,7 @@ impl Change {
         let head = format!("{} {}", self.generation, self.place);
         match &self.what {
             What::Owner(user) => format!("{head} owner {user}"),
+            What::All => format!("{head} all"),
             What::Links(links) => {
                 let word = |Changed { key, version }: &Changed| {
                     format!("{}:{version}:{}", key.domain, key.code)
@@ -101,6 +123,7 @@ impl Change {
         let place = words.next()?.to_owned();
         let what = match words.next()? {
             "owner" => What::Owner(words.next()?.parse().ok()?),
+            "all" => What::All,
             "links" => What::Links(words.map(changed).collect::<Option<_>>()?),
             _ => return None,
         };
@@ -131,6 +154,7 @@ mod tests {
     fn a_change_comes_back_as_it_was_told() {
         for what in [
             What::Owner(7),
+            What::All,
             What::Links(vec![Changed::new("launch", 2), Changed::new("a-b_C", 9)]),
         ] {
             let change = Change {
@@ -147,6 +171,19 @@ mod tests {
         for text in ["", "x", "1", "1 - news 7", "1 - links 1:x:a", "1 - owner"] {
             assert_eq!(Change::parse(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn many_links_are_named_as_long_as_there_is_room() {
+        let links = |count: i64, owners: i64| -> Vec<_> {
+            let link = |number| (number % owners, Changed::new(&format!("code{number}"), 1));
+            (0..count).map(link).collect()
+        };
+        let named = What::of(links(400, 3));
+        assert_eq!(named.links().map(<[_]>::len), Some(400));
+        assert_eq!(What::of(links(1_000, 1)), What::Owner(0));
+        assert_eq!(What::of(links(1_000, 2)), What::All);
+        assert_eq!(What::of(Vec::new()), What::Links(Vec::new()));
     }
 
     #[test]

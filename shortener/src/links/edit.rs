@@ -44,6 +44,24 @@ impl Links {
         self.announce(tx, what).await
     }
 
+    /// Prepares a change of many links, each beside its owner.
+    pub async fn change_many(
+        &self,
+        tx: &mut Tx,
+        links: Vec<(i64, Changed)>,
+    ) -> sqlx::Result<Announced<'_>> {
+        self.announce(tx, What::of(links)).await
+    }
+
+    /// Waits until every replica obeys what was committed before: what is told is heard in the order of the commits.
+    pub async fn settle(&self) -> Result<(), ApiError> {
+        let mut tx = self.db.begin().await?;
+        let nothing = Changed::new("", 0);
+        let announced = self.change(&mut tx, nothing).await?;
+        tx.commit().await?;
+        announced.obeyed().await
+    }
+
     async fn announce(&self, tx: &mut Tx, what: What) -> sqlx::Result<Announced<'_>> {
         let is_nothing = what.links().is_some_and(<[_]>::is_empty);
         let (Some(replicas), false) = (&self.replicas, is_nothing) else {

@@ -162,14 +162,16 @@ impl Memory {
                 flights.current.clear();
                 self.links.retain(|_, known| known.link.user_id != *user);
             }
+            What::All => {
+                flights.current.clear();
+                self.links.clear();
+                self.missing.clear();
+            }
         }
     }
 
     pub(super) fn forget_all(&self) {
-        let mut flights = self.lock();
-        flights.current.clear();
-        self.links.clear();
-        self.missing.clear();
+        self.forget(&What::All);
     }
 
     /// Forgets which codes name nothing.

@@ -17,6 +17,17 @@ pub enum Source {
     Stale,
 }
 
+impl Source {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Database => "database",
+            Self::Stale => "stale",
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct LinkMetrics {
     memory: IntCounter,
@@ -32,12 +43,12 @@ pub struct LinkMetrics {
 
 impl LinkMetrics {
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let lookups = |source| {
+        let lookups = |source: Source| {
             let opts = Opts::new(
                 "shortener_redirect_lookups_total",
                 "Look-ups of short codes by where the answer came from; `stale` could not be confirmed by the database.",
             )
-            .const_label("source", source);
+            .const_label("source", source.label());
             registered(registry, IntCounter::with_opts(opts)?)
         };
         let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
@@ -51,10 +62,10 @@ impl LinkMetrics {
             "Look-ups of short codes that were not made, since too many were waiting.",
         )?;
         Ok(Self {
-            memory: lookups("memory")?,
-            redis: lookups("redis")?,
-            database: lookups("database")?,
-            stale: lookups("stale")?,
+            memory: lookups(Source::Memory)?,
+            redis: lookups(Source::Redis)?,
+            database: lookups(Source::Database)?,
+            stale: lookups(Source::Stale)?,
             refused: registered(registry, refused)?,
             links: gauge("shortener_cache_links", "Links in this process's cache.")?,
             bytes: gauge(

@@ -43,6 +43,7 @@ use crate::{
     redis_client::Redis,
     replicas::{Replicas, Trust},
     shutdown::Tasks,
+    trace::{self, Attribute, Kind, Part},
 };
 
 /// For how long a code is remembered that names nothing. Creating a URL tells no other replica.
@@ -184,10 +185,13 @@ impl Links {
             Recall::Unsure => {}
         }
         loop {
-            let (known, source) = match self.memory.get(key) {
-                None => self.landed(key).await?,
-                Some(old) => self.landed_or(key, old).await?,
+            let looking = async {
+                match self.memory.get(key) {
+                    None => self.landed(key).await,
+                    Some(old) => self.landed_or(key, old).await,
+                }
             };
+            let (known, source) = trace::part(looking, |landed| Some(part(landed))).await?;
             // A look-up that stood still, with the whole process, may have brought what is not true any more.
             let is_good = known
                 .as_ref()
@@ -287,5 +291,19 @@ impl Links {
                 () = tokio::time::sleep(MEASURES) => {}
             }
         }
+    }
+}
+
+/// A link that had to be looked up, as a span. The look-up itself is made for many at once, and belongs to none of them.
+fn part(landed: &Landed) -> Part {
+    let attribute = match landed {
+        Ok((_, source)) => Attribute::new("shortener.link.source", source.label()),
+        Err(_) => Attribute::new("error.type", "unavailable"),
+    };
+    Part {
+        name: "look link up".to_owned(),
+        kind: Kind::Internal,
+        attributes: vec![attribute],
+        has_failed: landed.is_err(),
     }
 }

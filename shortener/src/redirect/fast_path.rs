@@ -38,6 +38,7 @@ use crate::{
     links::{Recall, key::LinkRef, link::Link},
     metrics::{HttpMetrics, RouteClass},
     moment::Moment,
+    trace::Tracer,
     urls::short_code,
 };
 
@@ -47,6 +48,8 @@ pub struct Shared {
     pub redirects: Redirects,
     pub metrics: Arc<HttpMetrics>,
     pub trusted_proxies: Arc<TrustedProxies>,
+    /// If requests are traced: then none is answered from its bytes alone, and one that is sampled takes the long way.
+    pub tracer: Option<Tracer>,
 }
 
 /// The service of one connection.
@@ -76,6 +79,7 @@ impl FastPath {
             redirects,
             metrics,
             trusted_proxies,
+            ..
         } = &*self.shared;
         let started = Moment::now();
         let Recall::Link(link, source) = redirects.links.recall(LinkRef::new(code), started) else {
@@ -113,6 +117,9 @@ impl FastPath {
 
 impl Quick for FastPath {
     fn answer(&self, ask: &Ask<'_>, output: &mut Vec<u8>) -> bool {
+        if self.shared.tracer.is_some() {
+            return false;
+        }
         let now = Timestamp::now();
         let Some(link) = self.link(ask, now) else {
             return false;
@@ -150,7 +157,15 @@ impl Service<Request<Incoming>> for FastPath {
     type Error = Infallible;
     type Future = Either<Ready<Result<Response, Infallible>>, Routing>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(tracer) = &self.shared.tracer {
+            let traced = tracer.begin(request.headers());
+            let is_sampled = traced.is_sampled;
+            request.extensions_mut().insert(Arc::new(traced));
+            if is_sampled {
+                return Either::Right(self.routed.call(request));
+            }
+        }
         match self.response(&request) {
             Some(response) => Either::Left(ready(Ok(response))),
             None => Either::Right(self.routed.call(request)),

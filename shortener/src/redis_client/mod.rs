@@ -16,7 +16,9 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind,
     aio::MultiplexedConnection,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::error::Elapsed};
+
+use crate::trace::{self, Attribute, Kind, Part};
 
 pub use connect::client;
 pub use metrics::RedisMetrics;
@@ -89,7 +91,8 @@ impl Redis {
         line: &Line,
         question: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Away> {
-        match tokio::time::timeout(PATIENCE, question).await {
+        let asking = tokio::time::timeout(PATIENCE, question);
+        match trace::part(asking, |answer| Some(part(answer))).await {
             Ok(Ok(answer)) => {
                 self.metrics.ok.inc();
                 Ok(answer)
@@ -131,6 +134,22 @@ impl Redis {
             .set_connection_timeout(Some(10 * PATIENCE))
             // Ours, which also covers what waits to be sent, comes first.
             .set_response_timeout(Some(2 * PATIENCE))
+    }
+}
+
+/// A question as a span; by the conventions, which know no better name for it.
+fn part<T>(answer: &Result<RedisResult<T>, Elapsed>) -> Part {
+    let mut attributes = vec![Attribute::new("db.system.name", "redis")];
+    match answer {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => attributes.push(Attribute::new("error.type", error.category())),
+        Err(_) => attributes.push(Attribute::new("error.type", "timeout")),
+    }
+    Part {
+        name: "redis".to_owned(),
+        kind: Kind::Client,
+        attributes,
+        has_failed: !matches!(answer, Ok(Ok(_))),
     }
 }
 

@@ -28,8 +28,8 @@ use crate::{
     urls::http::must_exist,
 };
 
-const DEFAULT_TOP: i64 = 10;
-const MAX_TOP: i64 = 100;
+pub const DEFAULT_TOP: i64 = 10;
+pub const MAX_TOP: i64 = 100;
 
 /// `GET /urls/{id}/stats`
 pub async fn of_url(

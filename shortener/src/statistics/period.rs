@@ -10,6 +10,7 @@ use crate::{
     clicks::rollup::{SLOT_MINUTES, Slot},
     database::timestamp::Timestamp,
     invalid::Invalid,
+    openapi::value_schema,
 };
 
 /// More buckets than this are no chart.
@@ -73,6 +74,10 @@ impl Bucket {
         }
     }
 }
+
+value_schema!(Bucket, {
+    "type": "string", "enum": ["quarter_hour", "hour", "day", "week", "month"]
+});
 
 /// A stretch of time, in whole quarters of an hour.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

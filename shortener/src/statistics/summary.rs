@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Period;
+use super::{Bucket, Period};
 use crate::clicks::rollup::{Count, Day, Dimension, Slot, Values};
 
 /// Values of a dimension are kept apart up to here while days are added up.
 const MAX_VALUES: usize = 10_000;
 
 /// Statistics as answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Summary {
     /// The start of the first quarter of an hour, and the end of the last, in the period's time zone.
+    #[schemars(extend("format" = "date-time"))]
     pub from: String,
+    #[schemars(extend("format" = "date-time"))]
     pub to: String,
     pub time_zone: &'static str,
+    #[schemars(with = "Bucket")]
     pub bucket: &'static str,
     /// Clicks by people.
     pub clicks: u64,
@@ -36,22 +40,23 @@ pub struct Summary {
 }
 
 /// The clicks of one bucket.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Point {
+    #[schemars(extend("format" = "date-time"))]
     pub start: String,
     pub clicks: u64,
     pub bots: u64,
 }
 
 /// Clicks that have a value in common; those beyond the most frequent have `null`.
-#[derive(Debug, Eq, PartialEq, Serialize)]
+#[derive(Debug, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct Share {
     pub value: Option<String>,
     pub clicks: u64,
 }
 
 /// By the campaign's parameters.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Utm {
     pub source: Vec<Share>,
     pub medium: Vec<Share>,
@@ -160,10 +165,7 @@ mod tests {
     use crate::{
         clicks::rollup::{Counted, OpenDay},
         database::timestamp::Timestamp,
-        statistics::{
-            Bucket,
-            period::{Moment, Wish, parse_zone},
-        },
+        statistics::period::{Moment, Wish, parse_zone},
     };
 
     fn days_of(clicks: &[(&str, &str, bool)]) -> Vec<(i64, Day)> {

@@ -6,7 +6,6 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use serde_json::{Value, json};
 
 use super::{
     Title,
@@ -17,7 +16,7 @@ use super::{
     store,
 };
 use crate::{
-    bulk::{self, BadRow, Loader, Record, Refused, Row, Upload},
+    bulk::{self, BadRow, Imported, Loader, Record, Refused, Row, Upload},
     config::LimitsConfig,
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
@@ -112,7 +111,7 @@ pub async fn load(
     State(links): State<Arc<Links>>,
     headers: HeaderMap,
     upload: Upload,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Imported>), ApiError> {
     let rules = Rules {
         max_url_bytes: LimitsConfig::or_none(judgement.limits.max_url_bytes),
         own_hosts: judgement.hosts.of_request(&headers),
@@ -120,5 +119,5 @@ pub async fn load(
     };
     let imported = loader.load::<UrlRow>(upload, rules).await?;
     links.forget_missing();
-    Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
+    Ok((StatusCode::CREATED, Json(Imported { imported })))
 }

@@ -4,6 +4,7 @@
 //! and its answer says what somebody should look at. Names in one script that read like nothing else, such as `例え.jp` or
 //! `münchen.de`, get no warning. Letters of Latin itself that look alike, such as `ı` and `i`, are Turkish, and get none either.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use unicode_security::{
@@ -13,17 +14,18 @@ use unicode_security::{
 use url::{Host, Url};
 
 /// What whoever shortens a URL, or is about to follow it, should know of its target. Made from the target, never stored.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
+#[schemars(inline)]
 pub struct Warnings(Vec<Warning>);
 
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct Warning {
     pub code: WarningCode,
     /// A sentence, which may change; the code does not.
     pub detail: String,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningCode {
     /// Letters of scripts that are not written together (UTS 39, 5.2, below "highly restrictive").

@@ -4,34 +4,37 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, OriginalUri, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
 };
 
 use super::{
-    NewUrl, ShortUrl, Title, UrlChange,
+    NewUrl, ShortUrl, Title,
+    list::{self, UrlQuery},
     options::{OptionsChange, RedirectOptions},
     original_url::{OriginalUrl, UrlRules},
     redirect_status::RedirectStatus,
     short_code::ShortCode,
-    store::{self, Updated, UrlFilter},
+    store,
 };
 use crate::{
     access::Caller,
     app::Hosts,
     config::LimitsConfig,
     database::{
-        Db,
+        Db, Tx,
         failure::{Taken, taken},
         timestamp::Timestamp,
     },
     error::ApiError,
     http::{
-        extract::{Created, Id, Json, JsonObject, Query},
-        fields::{Fields, Reported, boolean, digits, flag, integer, positive, text, time},
-        paging::{Listing, Page},
+        conditional::{Conditions, Read, Tagged},
+        extract::{Created, Id, JsonObject, Query},
+        fields::{Fields, Reported, boolean, integer, positive, text, time},
+        paging::Listing,
     },
+    idempotency::http::{Begun, Idempotency, Work},
     links::Links,
-    shutdown::Tasks,
     users::http::must_be_in_reach,
 };
 
@@ -46,8 +49,28 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// A new URL, and the code that was chosen for it.
+    pub(super) fn read_new(
+        &self,
+        fields: &mut Fields,
+        headers: &HeaderMap,
+    ) -> Result<(NewUrl, Option<ShortCode>), Reported> {
+        let user_id = fields.required("user_id", integer);
+        let original_url = fields.required("original_url", self.original_url(headers));
+        let title = fields.optional("title", text(Title::parse));
+        let short_code = fields.optional("short_code", text(ShortCode::choose));
+        let options = new_options(fields);
+        let new = NewUrl {
+            user_id: user_id?,
+            original_url: original_url?,
+            title: title?,
+            options: options?,
+        };
+        Ok((new, short_code?))
+    }
+
     /// Reads a field that holds an original URL, for a request with these headers.
-    fn original_url(
+    pub(super) fn original_url(
         &self,
         headers: &HeaderMap,
     ) -> impl FnOnce(&serde_json::Value) -> Result<OriginalUrl, crate::invalid::Invalid> {
@@ -74,24 +97,8 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<ShortUrl>, ApiError> {
-    let (filter, page) = query.read(|fields| {
-        let user_id = fields.optional("user_id", text(digits));
-        let is_active = fields.optional("is_active", text(flag));
-        let page = Page::read(fields);
-        let filter = UrlFilter {
-            user_id: caller.narrow(user_id?),
-            is_active: is_active?,
-        };
-        Ok((filter, page?))
-    })?;
-    let (rows, total) =
-        tokio::try_join!(store::list(&db, filter, page), store::count(&db, filter))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (query, part) = query.read(|fields| UrlQuery::read(fields, &uri, &caller))?;
+    list::read(&db, &query, part, &uri).await
 }
 
 /// `POST /urls`
@@ -100,40 +107,56 @@ pub async fn create(
     State(db): State<Db>,
     State(links): State<Arc<Links>>,
     State(judgement): State<Judgement>,
+    idempotency: Idempotency,
     headers: HeaderMap,
     JsonObject(body): JsonObject,
-) -> Result<Created<ShortUrl>, ApiError> {
-    let (new, chosen) = body.read(|fields| {
-        let user_id = fields.required("user_id", integer);
-        let original_url = fields.required("original_url", judgement.original_url(&headers));
-        let title = fields.optional("title", text(Title::parse));
-        let short_code = fields.optional("short_code", text(ShortCode::choose));
-        let options = new_options(fields);
-        let new = NewUrl {
-            user_id: user_id?,
-            original_url: original_url?,
-            title: title?,
-            options: options?,
-        };
-        Ok((new, short_code?))
-    })?;
+) -> Result<Response, ApiError> {
+    let attempt = idempotency.attempt(&body);
+    if let Some(answer) = attempt.recall(&db).await? {
+        return Ok(answer);
+    }
+    let (new, chosen) = body.read(|fields| judgement.read_new(fields, &headers))?;
     must_be_in_reach(&caller, new.user_id)?;
-    let url = insert(&db, &new, chosen).await?;
-    links.created(&url.short_code);
-    Ok(Created {
+    let mut work = match attempt.begin(&db).await? {
+        Begun::Before(answer) => return Ok(answer),
+        Begun::Now(work) => work,
+    };
+    let url = match &mut work {
+        Work::Plain(db) => insert(Place::Anywhere(db), &new, chosen).await?,
+        Work::InTransaction(work) => insert(Place::In(&mut work.tx), &new, chosen).await?,
+    };
+    let code = url.short_code.clone();
+    let created = Tagged(Created {
         id: url.id,
         body: url,
-    })
+    });
+    let answer = work.commit(created.into_response()).await?;
+    links.created(&code);
+    Ok(answer)
+}
+
+/// Where a URL is added.
+pub(super) enum Place<'a> {
+    Anywhere(&'a Db),
+    In(&'a mut Tx),
 }
 
 /// Adds `new` under the code that was chosen, or under a generated one that is free.
-async fn insert(db: &Db, new: &NewUrl, chosen: Option<ShortCode>) -> Result<ShortUrl, ApiError> {
+pub(super) async fn insert(
+    mut place: Place<'_>,
+    new: &NewUrl,
+    chosen: Option<ShortCode>,
+) -> Result<ShortUrl, ApiError> {
     let now = Timestamp::now();
     let mut tries = 0;
     loop {
         let short_code = chosen.clone().unwrap_or_else(ShortCode::generate);
         tries += 1;
-        match store::insert(db, new, &short_code, now).await {
+        let inserted = match &mut place {
+            Place::Anywhere(db) => store::insert(db, new, &short_code, now).await,
+            Place::In(tx) => store::insert_in(tx, new, &short_code, now).await,
+        };
+        match inserted {
             Ok(url) => return url.ok_or(ApiError::NotFound("user")),
             Err(error) if taken(&error) == Some(Taken::ShortCode) => {
                 if chosen.is_some() {
@@ -156,8 +179,9 @@ pub async fn show(
     caller: Caller,
     State(db): State<Db>,
     Id(id): Id,
-) -> Result<Json<ShortUrl>, ApiError> {
-    must_exist(&caller, &db, id).await.map(Json)
+    conditions: Conditions,
+) -> Result<Read<ShortUrl>, ApiError> {
+    conditions.read(must_exist(&caller, &db, id).await?)
 }
 
 /// The URL, if there is one and it is the caller's.
@@ -176,71 +200,6 @@ pub async fn must_own(caller: &Caller, db: &Db, id: i64) -> Result<(), ApiError>
     must_exist(caller, db, id).await.map(drop)
 }
 
-/// `PUT /urls/{id}`
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is a thing that the handler asks for by its type"
-)]
-pub async fn update(
-    caller: Caller,
-    State(db): State<Db>,
-    State(links): State<Arc<Links>>,
-    State(judgement): State<Judgement>,
-    State(tasks): State<Tasks>,
-    Id(id): Id,
-    headers: HeaderMap,
-    JsonObject(body): JsonObject,
-) -> Result<Json<ShortUrl>, ApiError> {
-    let change = body.read(|fields| {
-        fields.require_any(&[
-            "title",
-            "is_active",
-            "original_url",
-            "status",
-            "forward_query",
-            "starts_at",
-            "expires_at",
-            "max_clicks",
-        ]);
-        let title = fields.change("title", text(Title::parse));
-        let is_active = fields.given("is_active", boolean);
-        let original_url = fields.given("original_url", judgement.original_url(&headers));
-        let options = options_change(fields);
-        Ok(UrlChange {
-            title: title?,
-            is_active: is_active?,
-            original_url: original_url?,
-            options: options?,
-        })
-    })?;
-    must_own(&caller, &db, id).await?;
-    let now = Timestamp::now();
-    let updating = async move { store::update(&db, &links, id, &change, now).await };
-    match tasks.carry_out(updating).await? {
-        Updated::Done(url) => Ok(Json(url)),
-        Updated::Missing => Err(ApiError::NotFound("URL")),
-        Updated::Refused(field, reason) => Err(ApiError::invalid(field, reason.to_string())),
-    }
-}
-
-/// `DELETE /urls/{id}`
-pub async fn delete(
-    caller: Caller,
-    State(db): State<Db>,
-    State(links): State<Arc<Links>>,
-    State(tasks): State<Tasks>,
-    Id(id): Id,
-) -> Result<StatusCode, ApiError> {
-    must_own(&caller, &db, id).await?;
-    let now = Timestamp::now();
-    let deleting = async move { store::delete(&db, &links, id, now).await };
-    if tasks.carry_out(deleting).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(ApiError::NotFound("URL"))
-    }
-}
-
 /// The options that a body gives for a new URL.
 fn new_options(fields: &mut Fields) -> Result<RedirectOptions, Reported> {
     let options = options_change(fields)?.apply(&RedirectOptions::default());
@@ -251,7 +210,7 @@ fn new_options(fields: &mut Fields) -> Result<RedirectOptions, Reported> {
 }
 
 /// The options that a body gives, or takes back with null.
-fn options_change(fields: &mut Fields) -> Result<OptionsChange, Reported> {
+pub(super) fn options_change(fields: &mut Fields) -> Result<OptionsChange, Reported> {
     let status = fields.given("status", |value| RedirectStatus::parse(integer(value)?));
     let forward_query = fields.given("forward_query", boolean);
     let starts_at = fields.change("starts_at", text(time));

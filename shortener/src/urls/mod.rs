@@ -1,8 +1,12 @@
 //! URLs: what is shortened, by whom, under which code.
 
+pub mod batch;
 pub mod bulk;
 pub mod confusable;
+pub mod edit;
 pub mod http;
+pub mod list;
+pub mod operations;
 pub mod options;
 pub mod original_url;
 pub mod private_target;
@@ -18,13 +22,15 @@ use serde_json::json;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
+    openapi::value_schema,
 };
 
 const MAX_TITLE: usize = 1_000;
 
 /// A shortened URL as stored and as answered.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize, sqlx::FromRow)]
 pub struct ShortUrl {
     pub id: i64,
     pub user_id: i64,
@@ -45,6 +51,18 @@ pub struct ShortUrl {
     pub warnings: Warnings,
 }
 
+impl Versioned for ShortUrl {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Listed for ShortUrl {
+    fn id(&self) -> i64 {
+        self.id
+    }
+}
+
 /// What people call a URL in lists.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Title(String);
@@ -62,6 +80,8 @@ impl Title {
         &self.0
     }
 }
+
+value_schema!(Title, {"type": "string", "maxLength": MAX_TITLE, "examples": ["Launch"]});
 
 /// What a new URL is made of.
 #[derive(Clone, Debug)]

@@ -3,7 +3,17 @@
 use super::redirect_status::RedirectStatus;
 use crate::{database::timestamp::Timestamp, invalid::Invalid};
 
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize, sqlx::FromRow)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Eq,
+    PartialEq,
+    schemars::JsonSchema,
+    serde::Serialize,
+    sqlx::FromRow,
+)]
 pub struct RedirectOptions {
     #[sqlx(rename = "redirect_status")]
     pub status: RedirectStatus,

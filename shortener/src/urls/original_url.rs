@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::private_target::{PrivateTargets, is_private};
-use crate::{http::host::Host, invalid::Invalid};
+use crate::{http::host::Host, invalid::Invalid, openapi::value_schema};
 
 /// An absolute `http` or `https` URL with a host.
 ///
@@ -66,6 +66,12 @@ impl OriginalUrl {
         &self.given
     }
 }
+
+value_schema!(OriginalUrl, {
+    "type": "string",
+    "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/\\]\S*$",
+    "examples": ["https://example.com/page"],
+});
 
 /// What `Location` says for a stored original URL: ASCII only, whatever was given.
 pub fn location(original_url: &str) -> Option<String> {

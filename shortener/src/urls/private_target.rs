@@ -107,15 +107,17 @@ fn is_private_address(address: IpAddr) -> bool {
 
 /// The IPv4 address that packets to `address` end at.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let last = (u32::from(g) << 16) | u32::from(h);
-    let bits = match [a, b, c, d, e, f] {
+    let segments = address.segments();
+    let pair = |at: usize| (u32::from(segments[at]) << 16) | u32::from(segments[at + 1]);
+    let bits = match segments {
         // Mapped (RFC 4291, 2.5.5.2), translated (RFC 2765) and NAT64 (RFC 6052).
-        [0, 0, 0, 0, 0, 0xffff] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => last,
+        [0, 0, 0, 0, 0, 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => pair(6),
         // 6to4 (RFC 3056).
-        [0x2002, high, low, ..] => (u32::from(high) << 16) | u32::from(low),
+        [0x2002, ..] => pair(1),
         // Teredo (RFC 4380) has the client's address, inverted.
-        [0x2001, 0, ..] => !last,
+        [0x2001, 0, ..] => !pair(6),
         _ => return None,
     };
     Some(Ipv4Addr::from_bits(bits))
@@ -129,7 +131,7 @@ fn is_local_name(name: &str) -> bool {
         name.strip_suffix(*local)
             .is_some_and(|above| above.is_empty() || above.ends_with('.'))
     };
-    !name.contains('.') || LOCAL_NAMES.iter().any(|local| is_below(&local))
+    !name.contains('.') || LOCAL_NAMES.iter().any(is_below)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::invalid::Invalid;
+use crate::{invalid::Invalid, openapi::value_schema};
 
 /// The statuses that send a visitor on. All but 302 are chosen by a URL's owner.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, sqlx::Type)]
@@ -35,6 +35,8 @@ impl RedirectStatus {
         }
     }
 }
+
+value_schema!(RedirectStatus, {"type": "integer", "enum": [301, 302, 307, 308]});
 
 impl serde::Serialize for RedirectStatus {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

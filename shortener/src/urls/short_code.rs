@@ -3,6 +3,7 @@
 use crate::{
     invalid::Invalid,
     letters::{self, ALPHABET},
+    openapi::value_schema,
 };
 
 pub const MAX_LEN: usize = 64;
@@ -107,6 +108,10 @@ impl ShortCode {
     }
 }
 
+value_schema!(ShortCode, {
+    "type": "string", "minLength": 1, "maxLength": MAX_LEN, "pattern": "^[0-9A-Za-z_-]+$", "examples": ["launch"]
+});
+
 /// Whether `text` is taken by the service itself, however it is capitalised.
 fn is_reserved(text: &str) -> bool {
     RESERVED
@@ -151,7 +156,7 @@ mod tests {
         let roots = routes
             .split("\"/")
             .skip(1)
-            .filter_map(|rest| rest.split(['/', '"']).next())
+            .filter_map(|rest| rest.split(['/', '"', '.']).next())
             .filter(|root| !root.is_empty() && !root.starts_with('{'));
         for root in roots {
             assert!(is_reserved(root), "{root}");

@@ -1,11 +1,10 @@
 //! `users.csv`.
 
 use axum::{extract::State, http::StatusCode};
-use serde_json::{Value, json};
 
 use super::{Email, Username, store};
 use crate::{
-    bulk::{self, BadRow, Loader, Record, Refused, Row, Upload},
+    bulk::{self, BadRow, Imported, Loader, Record, Refused, Row, Upload},
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::extract::Json,
@@ -51,7 +50,7 @@ impl Record for UserRow {
 pub async fn load(
     State(loader): State<Loader>,
     upload: Upload,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Imported>), ApiError> {
     let imported = loader.load::<UserRow>(upload, ()).await?;
-    Ok((StatusCode::CREATED, Json(json!({"imported": imported}))))
+    Ok((StatusCode::CREATED, Json(Imported { imported })))
 }

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use axum::{
     extract::{OriginalUri, State},
     http::StatusCode,
+    response::{IntoResponse as _, Response},
 };
 
-use super::{Email, NewUser, User, UserChange, Username, store};
+use super::{
+    Email, NewUser, User, UserChange, Username,
+    store::{self, Updated},
+};
 use crate::{
     access::Caller,
     database::{
@@ -17,13 +21,18 @@ use crate::{
     },
     error::ApiError,
     http::{
-        extract::{Created, Id, Json, JsonObject, Query},
-        fields::text,
-        paging::{Listing, Page},
+        conditional::{Conditions, Read, Tagged},
+        extract::{Created, Id, JsonObject, MergePatch, Query},
+        fields::{Fields, Reported, text},
+        paging::{Listing, Order, Part},
     },
+    idempotency::http::{Begun, Idempotency, Work},
     links::Links,
     shutdown::Tasks,
 };
+
+/// What can be changed about a user.
+const CHANGEABLE: &[&str] = &["username", "email"];
 
 /// `GET /users`
 pub async fn list(
@@ -32,22 +41,22 @@ pub async fn list(
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<User>, ApiError> {
-    let page = query.read(Page::read)?;
+    let part = query.read(|fields| Part::read(fields, &uri, Order::OldestFirst))?;
     let only = caller.user();
-    let (rows, total) = tokio::try_join!(store::list(&db, only, page), store::count(&db, only))?;
-    Ok(Listing {
-        rows,
-        total,
-        page,
-        uri,
-    })
+    let (rows, count) = (store::list(&db, only, part), store::count(&db, only));
+    Listing::read(part, &uri, rows, count).await
 }
 
 /// `POST /users`
 pub async fn create(
     State(db): State<Db>,
+    idempotency: Idempotency,
     JsonObject(body): JsonObject,
-) -> Result<Created<User>, ApiError> {
+) -> Result<Response, ApiError> {
+    let attempt = idempotency.attempt(&body);
+    if let Some(answer) = attempt.recall(&db).await? {
+        return Ok(answer);
+    }
     let new = body.read(|fields| {
         let username = fields.required("username", text(Username::parse));
         let email = fields.required("email", text(Email::parse));
@@ -56,13 +65,21 @@ pub async fn create(
             email: email?,
         })
     })?;
-    let user = store::insert(&db, &new, Timestamp::now())
-        .await
-        .map_err(conflict)?;
-    Ok(Created {
+    let mut work = match attempt.begin(&db).await? {
+        Begun::Before(answer) => return Ok(answer),
+        Begun::Now(work) => work,
+    };
+    let now = Timestamp::now();
+    let user = match &mut work {
+        Work::Plain(db) => store::insert(db, &new, now).await,
+        Work::InTransaction(work) => store::insert_in(&mut work.tx, &new, now).await,
+    }
+    .map_err(conflict)?;
+    let created = Tagged(Created {
         id: user.id,
         body: user,
-    })
+    });
+    work.commit(created.into_response()).await
 }
 
 /// `GET /users/{id}`
@@ -70,10 +87,11 @@ pub async fn show(
     caller: Caller,
     State(db): State<Db>,
     Id(id): Id,
-) -> Result<Json<User>, ApiError> {
+    conditions: Conditions,
+) -> Result<Read<User>, ApiError> {
     must_be_in_reach(&caller, id)?;
     let user = store::find(&db, id).await?;
-    user.map(Json).ok_or(ApiError::NotFound("user"))
+    conditions.read(user.ok_or(ApiError::NotFound("user"))?)
 }
 
 /// `PUT /users/{id}`
@@ -81,22 +99,60 @@ pub async fn update(
     caller: Caller,
     State(db): State<Db>,
     Id(id): Id,
+    conditions: Conditions,
     JsonObject(body): JsonObject,
-) -> Result<Json<User>, ApiError> {
+) -> Result<Tagged<User>, ApiError> {
     must_be_in_reach(&caller, id)?;
     let change = body.read(|fields| {
-        fields.require_any(&["username", "email"]);
-        let username = fields.given("username", text(Username::parse));
-        let email = fields.given("email", text(Email::parse));
-        Ok(UserChange {
-            username: username?,
-            email: email?,
-        })
+        fields.require_any(CHANGEABLE);
+        change(fields)
     })?;
-    let user = store::update(&db, id, &change, Timestamp::now())
-        .await
-        .map_err(conflict)?;
-    user.map(Json).ok_or(ApiError::NotFound("user"))
+    carry_out(&db, id, &change, &conditions).await
+}
+
+/// `PATCH /users/{id}`
+pub async fn patch(
+    caller: Caller,
+    State(db): State<Db>,
+    Id(id): Id,
+    conditions: Conditions,
+    MergePatch(patch): MergePatch,
+) -> Result<Tagged<User>, ApiError> {
+    must_be_in_reach(&caller, id)?;
+    if patch.are_none() {
+        let user = store::find(&db, id).await?;
+        let user = user.ok_or(ApiError::NotFound("user"))?;
+        conditions.check_change(user.version)?;
+        return Ok(Tagged(user));
+    }
+    let change = patch.read(|fields| {
+        fields.refuse(&["id", "created_at", "version"]);
+        fields.require_any(CHANGEABLE);
+        change(fields)
+    })?;
+    carry_out(&db, id, &change, &conditions).await
+}
+
+fn change(fields: &mut Fields) -> Result<UserChange, Reported> {
+    let username = fields.given("username", text(Username::parse));
+    let email = fields.given("email", text(Email::parse));
+    Ok(UserChange {
+        username: username?,
+        email: email?,
+    })
+}
+
+async fn carry_out(
+    db: &Db,
+    id: i64,
+    change: &UserChange,
+    conditions: &Conditions,
+) -> Result<Tagged<User>, ApiError> {
+    match store::update(db, id, change, conditions, Timestamp::now()).await? {
+        Updated::Done(user) => Ok(Tagged(user)),
+        Updated::Missing => Err(ApiError::NotFound("user")),
+        Updated::EmailTaken => Err(email_taken()),
+    }
 }
 
 /// `DELETE /users/{id}`
@@ -105,9 +161,10 @@ pub async fn delete(
     State(links): State<Arc<Links>>,
     State(tasks): State<Tasks>,
     Id(id): Id,
+    conditions: Conditions,
 ) -> Result<StatusCode, ApiError> {
     let now = Timestamp::now();
-    let deleting = async move { store::delete(&db, &links, id, now).await };
+    let deleting = async move { store::delete(&db, &links, id, &conditions, now).await };
     if tasks.carry_out(deleting).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -126,10 +183,14 @@ pub fn must_be_in_reach(caller: &Caller, id: i64) -> Result<(), ApiError> {
 
 fn conflict(error: sqlx::Error) -> ApiError {
     match taken(&error) {
-        Some(Taken::Email) => ApiError::Conflict {
-            field: "email",
-            reason: "another user has this address already".to_owned(),
-        },
+        Some(Taken::Email) => email_taken(),
         _ => error.into(),
+    }
+}
+
+fn email_taken() -> ApiError {
+    ApiError::Conflict {
+        field: "email",
+        reason: "another user has this address already".to_owned(),
     }
 }

@@ -2,11 +2,14 @@
 
 pub mod bulk;
 pub mod http;
+pub mod operations;
 pub mod store;
 
 use crate::{
     database::timestamp::Timestamp,
+    http::{conditional::Versioned, paging::Listed},
     invalid::{self, Invalid},
+    openapi::value_schema,
 };
 
 const MAX_USERNAME: usize = 255;
@@ -15,12 +18,27 @@ const MAX_USERNAME: usize = 255;
 const MAX_EMAIL: usize = 254;
 
 /// A user as stored and as answered.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, schemars::JsonSchema, serde::Serialize, sqlx::FromRow)]
 pub struct User {
     pub id: i64,
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
+    /// Grows with every change. Told as `ETag` alone: a user's answer is what the contract says.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl Versioned for User {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Listed for User {
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What a user is called. Two users may be called the same.
@@ -66,6 +84,14 @@ fn is_host(text: &str) -> bool {
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '[' | ']' | ':'))
 }
+
+value_schema!(Username, {
+    "type": "string", "minLength": 1, "maxLength": MAX_USERNAME, "pattern": r"\S", "examples": ["Ada Lovelace"]
+});
+
+value_schema!(Email, {
+    "type": "string", "minLength": 3, "maxLength": MAX_EMAIL, "pattern": r"^[^@\s]+@[^@\s]+$", "examples": ["ada@example.com"]
+});
 
 /// What a new user is made of.
 #[derive(Clone, Debug)]

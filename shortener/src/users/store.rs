@@ -4,32 +4,59 @@ use std::collections::HashSet;
 
 use super::{NewUser, User, UserChange, bulk::UserRow};
 use crate::{
-    database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
+    database::{
+        Conn, Db, Either, Tx,
+        copy::CopyText,
+        either,
+        failure::{Taken, taken},
+        part::push_part,
+        timestamp::Timestamp,
+    },
     error::ApiError,
     events::store as events,
-    http::paging::{MAX_TOTAL, Page},
+    http::{
+        conditional::Conditions,
+        paging::{MAX_TOTAL, Part},
+    },
     links::{Links, change::Changed},
 };
 
-pub async fn insert(db: &Db, new: &NewUser, now: Timestamp) -> sqlx::Result<User> {
-    either!(db.writer(), pool => {
-        sqlx::query_as(
+/// The columns of a [`User`].
+macro_rules! columns {
+    () => {
+        "id, username, email, created_at, version"
+    };
+}
+
+/// Inserts a user by itself, or in a transaction.
+macro_rules! insert {
+    ($executor:expr, $new:expr, $now:expr) => {
+        sqlx::query_as(concat!(
             "insert into app_user (username, email, created_at, updated_at) values ($1, $2, $3, $3)
-             returning id, username, email, created_at",
-        )
-        .bind(new.username.as_str())
-        .bind(new.email.as_str())
-        .bind(now)
-        .fetch_one(pool)
+             returning ",
+            columns!(),
+        ))
+        .bind($new.username.as_str())
+        .bind($new.email.as_str())
+        .bind($now)
+        .fetch_one($executor)
         .await
-    })
+    };
+}
+
+pub async fn insert(db: &Db, new: &NewUser, now: Timestamp) -> sqlx::Result<User> {
+    either!(db.writer(), pool => insert!(pool, new, now))
+}
+
+pub async fn insert_in(tx: &mut Tx, new: &NewUser, now: Timestamp) -> sqlx::Result<User> {
+    either!(tx.conn(), conn => insert!(conn, new, now))
 }
 
 pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<User>> {
     either!(db.reader(), pool => {
-        sqlx::query_as(
-            "select id, username, email, created_at from app_user where id = $1 and deleted_at is null",
-        )
+        sqlx::query_as(concat!(
+            "select ", columns!(), " from app_user where id = $1 and deleted_at is null",
+        ))
         .bind(id)
         .fetch_optional(pool)
         .await
@@ -37,16 +64,15 @@ pub async fn find(db: &Db, id: i64) -> sqlx::Result<Option<User>> {
 }
 
 /// All users, or `only` that one.
-pub async fn list(db: &Db, only: Option<i64>, page: Page) -> sqlx::Result<Vec<User>> {
+pub async fn list(db: &Db, only: Option<i64>, part: Part) -> sqlx::Result<Vec<User>> {
     either!(db.reader(), pool => {
-        let mut query = sqlx::QueryBuilder::new(
-            "select id, username, email, created_at from app_user where deleted_at is null",
-        );
+        let mut query = sqlx::QueryBuilder::new(concat!(
+            "select ", columns!(), " from app_user where deleted_at is null",
+        ));
         if let Some(id) = only {
             query.push(" and id = ").push_bind(id);
         }
-        query.push(" order by id limit ").push_bind(page.size);
-        query.push(" offset ").push_bind(page.offset());
+        push_part(&mut query, "id", part);
         query.build_query_as().fetch_all(pool).await
     })
 }
@@ -65,43 +91,101 @@ pub async fn count(db: &Db, only: Option<i64>) -> sqlx::Result<i64> {
     })
 }
 
+/// What became of a change.
+#[derive(Debug)]
+pub enum Updated {
+    Done(User),
+    Missing,
+    EmailTaken,
+}
+
+/// Changes a user, if that is still what `conditions` are about.
 pub async fn update(
     db: &Db,
     id: i64,
     change: &UserChange,
+    conditions: &Conditions,
     now: Timestamp,
-) -> sqlx::Result<Option<User>> {
-    either!(db.writer(), pool => {
-        sqlx::query_as(
+) -> Result<Updated, ApiError> {
+    let mut tx = db.begin().await?;
+    let Some(before) = lock(&mut tx, id).await? else {
+        return Ok(Updated::Missing);
+    };
+    conditions.check_change(before.version)?;
+    let updated: sqlx::Result<User> = either!(tx.conn(), conn => {
+        sqlx::query_as(concat!(
             "update app_user
-             set username = coalesce($2, username), email = coalesce($3, email), updated_at = $4
-             where id = $1 and deleted_at is null
-             returning id, username, email, created_at",
-        )
+             set username = coalesce($2, username), email = coalesce($3, email), updated_at = $4,
+                 version = version + 1
+             where id = $1
+             returning ",
+            columns!(),
+        ))
         .bind(id)
         .bind(change.username.as_ref().map(super::Username::as_str))
         .bind(change.email.as_ref().map(super::Email::as_str))
         .bind(now)
-        .fetch_optional(pool)
+        .fetch_one(conn)
         .await
-    })
+    });
+    match updated {
+        Ok(user) => {
+            tx.commit().await?;
+            Ok(Updated::Done(user))
+        }
+        Err(error) if taken(&error) == Some(Taken::Email) => Ok(Updated::EmailTaken),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Deletes a user and all URLs of theirs, each with an event of its own. Returns whether there was such a user, when every
-/// replica obeys.
-pub async fn delete(db: &Db, links: &Links, id: i64, now: Timestamp) -> Result<bool, ApiError> {
+/// The user as it is, and stays until the transaction ends.
+async fn lock(tx: &mut Tx, id: i64) -> sqlx::Result<Option<User>> {
+    match tx.conn() {
+        Either::Postgres(conn) => {
+            sqlx::query_as(concat!(
+                "select ",
+                columns!(),
+                " from app_user where id = $1 and deleted_at is null for update",
+            ))
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        }
+        // The only writer is us.
+        Either::Sqlite(conn) => {
+            sqlx::query_as(concat!(
+                "select ",
+                columns!(),
+                " from app_user where id = $1 and deleted_at is null",
+            ))
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        }
+    }
+}
+
+/// Deletes a user and all URLs of theirs, each with an event of its own, if the user is still what `conditions` are about.
+/// Returns whether there was such a user, when every replica obeys.
+pub async fn delete(
+    db: &Db,
+    links: &Links,
+    id: i64,
+    conditions: &Conditions,
+    now: Timestamp,
+) -> Result<bool, ApiError> {
     let mut tx = db.begin().await?;
-    let deleted = either!(tx.conn(), conn => {
-        sqlx::query("update app_user set deleted_at = $2 where id = $1 and deleted_at is null")
+    let Some(user) = lock(&mut tx, id).await? else {
+        return Ok(false);
+    };
+    conditions.check_change(user.version)?;
+    either!(tx.conn(), conn => {
+        sqlx::query("update app_user set deleted_at = $2, version = version + 1 where id = $1")
             .bind(id)
             .bind(now)
             .execute(conn)
-            .await?
-            .rows_affected()
+            .await?;
     });
-    if deleted == 0 {
-        return Ok(false);
-    }
     events::insert_deleted_of_user(&mut tx, id, now).await?;
     let deleted: Vec<(String, i64)> = either!(tx.conn(), conn => {
         sqlx::query_as(

@@ -3,11 +3,14 @@
 
 mod store;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use sqlx::PgConnection;
 
-use shortener::letters::ALPHABET;
+use shortener::{
+    letters::ALPHABET,
+    urls::list::{NEIGHBOURHOOD, words::of_url},
+};
 
 use super::traffic::{Click, Random, Traffic};
 
@@ -62,10 +65,10 @@ impl Links {
             "id,user_id,short_code,original_url,title,is_active,created_at,updated_at\n",
         );
         for id in 1..=self.count {
-            let (user, code, url) = (self.user(id), code(id), original_url(id));
+            let (user, code, url, title) = (self.user(id), code(id), original_url(id), title(id));
             writeln!(
                 file,
-                "{id},{user},{code},{url},Article {id},True,2026-01-02 00:00:00,2026-01-02 00:00:00"
+                "{id},{user},{code},{url},{title},True,2026-01-02 00:00:00,2026-01-02 00:00:00"
             )
             .expect("a string takes everything");
         }
@@ -77,23 +80,44 @@ impl Links {
     pub(super) async fn fill(self, connection: &mut PgConnection) -> anyhow::Result<()> {
         store::fill_users(connection, self.users()).await?;
         let indexes = store::put_indexes_aside(connection).await?;
-        let mut copy = store::Copy::begin(connection).await?;
+        let mut copy = store::Copy::of_links(connection).await?;
         let mut text = String::new();
         for first in (1..=self.count).step_by(CHUNK as usize) {
             text.clear();
             for id in first..=(first + CHUNK - 1).min(self.count) {
-                let (user, code, url) = (self.user(id), code(id), original_url(id));
-                writeln!(
-                    text,
-                    "{id}\t{user}\t{code}\t{url}\tArticle {id}\t{TIME}\t{TIME}"
-                )
-                .expect("a string takes everything");
+                let (user, code, url, title) =
+                    (self.user(id), code(id), original_url(id), title(id));
+                writeln!(text, "{id}\t{user}\t{code}\t{url}\t{title}\t{TIME}\t{TIME}")
+                    .expect("a string takes everything");
             }
             copy.send(&text).await?;
         }
         copy.finish().await?;
+        self.fill_words(connection).await?;
         store::put_indexes_back(connection, indexes).await?;
         store::settle(connection).await?;
+        Ok(())
+    }
+
+    /// Writes the index of words, as the service does in time.
+    async fn fill_words(self, connection: &mut PgConnection) -> anyhow::Result<()> {
+        let mut copy = store::Copy::of_words(connection).await?;
+        let mut text = String::new();
+        let mut words = BTreeSet::new();
+        for id in 1..=self.count {
+            words.extend(of_url(&code(id), &original_url(id), Some(&title(id))));
+            let place = i64::from(id) / NEIGHBOURHOOD;
+            if id == self.count || i64::from(id + 1) / NEIGHBOURHOOD > place {
+                for word in std::mem::take(&mut words) {
+                    writeln!(text, "{word}\t{place}").expect("a string takes everything");
+                }
+            }
+            if id.is_multiple_of(CHUNK) || id == self.count {
+                copy.send(&text).await?;
+                text.clear();
+            }
+        }
+        copy.finish().await?;
         Ok(())
     }
 
@@ -120,6 +144,16 @@ pub(super) fn original_url(id: u32) -> String {
     format!(
         "https://www.example.com/articles/2026/11/{id}/a-typical-path?utm_source=news&utm_medium=email"
     )
+}
+
+/// Words that each link has, every second, every hundredth, and it alone.
+pub(super) fn title(id: u32) -> String {
+    let audience = if id.is_multiple_of(2) {
+        "readers"
+    } else {
+        "writers"
+    };
+    format!("Article {id} for {audience} on topic{}", id % 100)
 }
 
 /// What a browser sends for a short URL that leads to link `id`.

@@ -7,7 +7,7 @@ pub(super) struct Aside {
     create: String,
 }
 
-/// Rows on their way into the table of URLs.
+/// Rows on their way into a table.
 pub(super) struct Copy<'a>(PgCopyIn<&'a mut PgConnection>);
 
 /// Users with ids from 1 to `count`.
@@ -23,7 +23,7 @@ pub(super) async fn fill_users(connection: &mut PgConnection, count: u32) -> sql
     .map(drop)
 }
 
-/// Drops the indexes of URLs but the primary key: made at the end, they take a tenth of the time.
+/// Drops the indexes of URLs and their words but the primary key: made at the end, they take a tenth of the time.
 pub(super) async fn put_indexes_aside(connection: &mut PgConnection) -> sqlx::Result<Vec<Aside>> {
     let found: Vec<(String, String)> = sqlx::query_as(
         "select format('alter table url drop constraint %I', conname),
@@ -31,7 +31,7 @@ pub(super) async fn put_indexes_aside(connection: &mut PgConnection) -> sqlx::Re
          from pg_constraint where conrelid = 'url'::regclass and contype = 'u'
          union all
          select format('drop index %s', indexrelid::regclass), pg_get_indexdef(indexrelid)
-         from pg_index where indrelid = 'url'::regclass
+         from pg_index where indrelid in ('url'::regclass, 'url_word'::regclass)
          and not exists (select from pg_constraint where conindid = indexrelid)",
     )
     .fetch_all(&mut *connection)
@@ -41,7 +41,7 @@ pub(super) async fn put_indexes_aside(connection: &mut PgConnection) -> sqlx::Re
         run(connection, &drop).await?;
         aside.push(Aside { create });
     }
-    // Every owner is there: no need to look for each row's.
+    // Every owner is there: no need to look for each row's, nor to queue each for the index of words.
     run(connection, "set session_replication_role = replica").await?;
     Ok(aside)
 }
@@ -64,6 +64,7 @@ pub(super) async fn settle(connection: &mut PgConnection) -> sqlx::Result<()> {
         "select setval(pg_get_serial_sequence('url', 'id'), (select max(id) from url))",
         "select setval(pg_get_serial_sequence('app_user', 'id'), (select max(id) from app_user))",
         "vacuum analyze url",
+        "vacuum analyze url_word",
         "vacuum analyze app_user",
         "checkpoint",
     ] {
@@ -73,10 +74,15 @@ pub(super) async fn settle(connection: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 impl<'a> Copy<'a> {
-    pub(super) async fn begin(connection: &'a mut PgConnection) -> sqlx::Result<Self> {
+    pub(super) async fn of_links(connection: &'a mut PgConnection) -> sqlx::Result<Self> {
         let statement =
             "copy url (id, user_id, short_code, original_url, title, created_at, updated_at)
              from stdin";
+        connection.copy_in_raw(statement).await.map(Self)
+    }
+
+    pub(super) async fn of_words(connection: &'a mut PgConnection) -> sqlx::Result<Self> {
+        let statement = "copy url_word (word, place) from stdin";
         connection.copy_in_raw(statement).await.map(Self)
     }
 

@@ -1,4 +1,4 @@
-//! Redirects and lists with ten million links, against the same with ten thousand.
+//! Redirects, lists and searches with ten million links, against the same with ten thousand.
 
 mod side;
 
@@ -32,7 +32,7 @@ enum Cache {
     InProportion,
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case {
         name: "redirects, caches for a tenth of the links",
         question: Question::Redirect,
@@ -46,6 +46,11 @@ const CASES: [Case; 3] = [
     Case {
         name: "`GET /urls`",
         question: Question::List,
+        cache: Cache::Default,
+    },
+    Case {
+        name: "`GET /urls?q=`",
+        question: Question::Search,
         cache: Cache::Default,
     },
 ];
@@ -164,7 +169,8 @@ fn section(plan: &Plan, found: &[Found]) -> Section {
             "Two databases, with {SMALL} and {} links, a user for each hundred of them, a service on each. Requests come at random\n\
              times, at {:.0} % of what the slower side answers when asked without a pause; latency counts from the time at which\n\
              a request was to be sent. Redirects are drawn by Zipf's law from all links, after the {} most popular ones\n\
-             were asked for once; lists are mostly the first page of one user. Service and Postgres share one core, the\n\
+             were asked for once; lists are mostly the first page of one user; searches are for words that one link has, a\n\
+             hundredth of them, half of them, and for two such words. Service and Postgres share one core, the\n\
              client has another. Where the cache is large enough for all of few links, a slow redirect with few is one from\n\
              memory, and one with many is one from Postgres: caches in proportion compare like with like.",
             plan.large_urls,

@@ -1,4 +1,4 @@
-//! A service with so many links behind it, asked for redirects and lists at a steady pace.
+//! A service with so many links behind it, asked for redirects, lists and searches at a steady pace.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +19,7 @@ const CONNECTIONS: u32 = 64;
 pub(super) enum Question {
     Redirect,
     List,
+    Search,
 }
 
 /// Links in a database, with no service on it.
@@ -139,6 +140,10 @@ impl Side<'_> {
                 let list: Requests = Arc::new(move |number| list(links, &mut random(number)));
                 self.client(stage, list, 200)
             }
+            Question::Search => {
+                let search: Requests = Arc::new(move |number| search(links, &mut random(number)));
+                self.client(stage, search, 200)
+            }
         }
     }
 
@@ -160,8 +165,29 @@ fn list(links: Links, random: &mut Random) -> Vec<u8> {
         0..6 => format!("/urls?user_id={user}"),
         6 => format!("/urls?user_id={user}&page=2"),
         7 => format!("/urls?user_id={user}&is_active=true"),
-        8 => "/urls".to_owned(),
+        8 => "/urls?sort=-id&cursor=".to_owned(),
         _ => format!("/urls?page={}", 2 + random.below(20)),
     };
+    get(&path)
+}
+
+/// What people search for: words that one link has, a hundredth of all, half of all, or all; alone, together, and of one user.
+fn search(links: Links, random: &mut Random) -> Vec<u8> {
+    let one = 1 + random.below(links.count.into());
+    let topic = random.below(100);
+    let user = 1 + random.below(links.users().into());
+    let words = match random.below(10) {
+        0..3 => format!("{one}"),
+        3..5 => format!("topic{topic}"),
+        5 => "readers".to_owned(),
+        6 => format!("article+{one}"),
+        7 => format!("topic{topic}+articles"),
+        8 => format!("topic{topic}&user_id={user}"),
+        _ => format!("readers+{one}+example.com"),
+    };
+    get(&format!("/urls?q={words}"))
+}
+
+fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: sho.rt\r\nAccept: application/json\r\n\r\n").into_bytes()
 }

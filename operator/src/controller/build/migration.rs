@@ -1,14 +1,13 @@
 //! The Job that brings the schema to what an image needs. Until it has, the pods of the version before go on serving.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     Object, Plan,
     labels::{Part, labels, owned},
     pod::{self, variable},
 };
-use crate::kinds::Kind;
+use crate::{controller::digest, kinds::Kind};
 
 /// For a database that is only being made.
 const DATABASE_WAIT_SECONDS: i32 = 600;
@@ -18,12 +17,9 @@ const DEADLINE_SECONDS: i32 = 3600;
 
 /// The name of the Job for an image on a database: each pair has one of its own, so that reverting the spec finds the old one.
 pub fn name(resource: &str, image: &str, database: &str) -> String {
-    let digest = Sha256::digest(format!("{image}\n{database}"));
-    let short: String = digest
-        .iter()
-        .take(5)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = digest::short(format!("{image}\n{database}").as_bytes());
+    // Ten digits leave the name below the 63 characters of a label.
+    let (short, _) = digest.split_at(10);
     format!("{resource}-migrate-{short}")
 }
 

@@ -68,10 +68,10 @@ fn narrowed(expression: &str, only: &str) -> String {
         }
         match rest.strip_prefix('{') {
             Some(selectors) => {
-                text.push_str(&format!("{{{only},"));
+                text.extend(["{", only, ","]);
                 rest = selectors;
             }
-            None => text.push_str(&format!("{{{only}}}")),
+            None => text.extend(["{", only, "}"]),
         }
     }
     text.push_str(rest);
@@ -98,7 +98,7 @@ mod tests {
             r#"shortener_redis_up{namespace="n"} == 0"#,
         );
         check(
-            r#"sum by (namespace, service) (rate(shortener_http_requests_total[2m]))"#,
+            "sum by (namespace, service) (rate(shortener_http_requests_total[2m]))",
             r#"sum by (namespace, service) (rate(shortener_http_requests_total{namespace="n"}[2m]))"#,
         );
         check(

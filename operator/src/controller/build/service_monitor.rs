@@ -33,7 +33,7 @@ pub fn build(plan: &Plan) -> Vec<Object> {
     monitors
 }
 
-fn monitor(plan: &Plan, name: &str, part: Part, port: &str) -> Object {
+fn monitor(plan: &Plan, name: &str, part: Part, endpoint: &str) -> Object {
     let wanted = &plan.spec.monitoring.service_monitor;
     let mut metadata = owned(plan, name, part);
     add(&mut metadata, &wanted.labels);
@@ -43,7 +43,7 @@ fn monitor(plan: &Plan, name: &str, part: Part, port: &str) -> Object {
             // The rules ask for the job `shortener`.
             "jobLabel": "app.kubernetes.io/name",
             "selector": {"matchLabels": selector(plan, part)},
-            "endpoints": [{"port": port, "path": "/metrics", "interval": wanted.interval}],
+            "endpoints": [{"port": endpoint, "path": "/metrics", "interval": wanted.interval}],
         },
     });
     Object::new(Kind::ServiceMonitor, body)

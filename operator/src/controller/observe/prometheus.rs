@@ -14,7 +14,7 @@ use crate::{
 pub enum Flow {
     /// Nobody answers, with what was tried.
     Unreachable(String),
-    /// It asks who we are, which only KEDA can say.
+    /// It asks who we are, or is behind TLS: only KEDA can read it.
     NotReadable,
     /// The rate of requests, if there is one; and how many series stand for how many pods.
     Answered {
@@ -33,6 +33,10 @@ pub async fn observe(
 ) -> Option<Flow> {
     let prometheus = &spec.scaling.autoscaled.as_ref()?.prometheus;
     let address = &prometheus.server_address;
+    // Its certificate may be one that only KEDA has been told to trust.
+    if address.starts_with("https://") {
+        return Some(Flow::NotReadable);
+    }
     let of = format!(r#"shortener_build_info{{namespace="{namespace}",service="{name}"}}"#);
     let queries = [
         scaled_object::query(namespace, name),
@@ -87,7 +91,7 @@ impl Flow {
             ),
             Self::NotReadable => (
                 Reason::NotReadable,
-                "the Prometheus asks who reads, which only KEDA can say: whether it has the service's metrics is not known here".to_owned(),
+                "the Prometheus asks who reads, or is behind TLS, for which only KEDA has what it takes: whether it has the service's metrics is not known here".to_owned(),
             ),
             Self::Answered { rate: None, .. } => (
                 Reason::NoSeries,

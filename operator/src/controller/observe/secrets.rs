@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::{Api, Client, api::DynamicObject};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
-use super::super::build::labels;
+use super::super::{build::labels, digest};
 use crate::{
     crd::{UrlShortener, access::AuthType, postgres::PostgresType, redis::RedisType},
     kinds::Kind,
@@ -105,7 +104,7 @@ fn named(resource: &UrlShortener) -> Vec<(String, &'static str, bool)> {
             }
         }
         (PostgresType::CloudNativePg, _) => {
-            names.push((labels::cluster_secret(name), "uri", false))
+            names.push((labels::cluster_secret(name), "uri", false));
         }
         (PostgresType::External | PostgresType::Managed, _) => {}
     }
@@ -122,8 +121,8 @@ fn read(secret: &Secret, key: &str) -> State {
     };
     let identity = identity(&String::from_utf8_lossy(&url.0));
     State::Present {
-        digest: digest(&url.0),
-        identity: digest(identity.as_bytes()),
+        digest: digest::short(&url.0),
+        identity: digest::short(identity.as_bytes()),
     }
 }
 
@@ -138,16 +137,6 @@ fn identity(url: &str) -> String {
         .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let port = if has_port { "" } else { ":5432" };
     format!("{}{port}/{database}", host.to_lowercase())
-}
-
-/// Short, and nothing that leads back to what was digested.
-pub fn digest(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ pub fn findings(plan: &Plan, seen: &Seen, applied: &Applied) -> Vec<Finding> {
         rollout(plan, seen, workload),
         migration(plan, seen, applied),
         postgres(plan, seen, applied),
-        availability(plan, seen, workload),
     ];
+    findings.extend(availability(plan, seen, workload));
     findings.extend(redis(plan, seen, applied));
     findings.extend(exposure(plan, applied));
     if let Some(trouble) = scaled_object(plan, applied) {
@@ -264,8 +264,8 @@ fn route_finding(route: &Value) -> Finding {
     Finding::new(about, Reason::Available, "the Gateway has taken the route")
 }
 
-fn availability(plan: &Plan, seen: &Seen, workload: Option<&Value>) -> Finding {
-    let wanted = workload.map_or(0, |workload| number(workload, "/spec/replicas"));
+fn availability(plan: &Plan, seen: &Seen, workload: Option<&Value>) -> Option<Finding> {
+    let wanted = number(workload?, "/spec/replicas");
     let (reason, text) = if wanted <= 1 {
         (
             Reason::SingleReplica,
@@ -287,7 +287,7 @@ fn availability(plan: &Plan, seen: &Seen, workload: Option<&Value>) -> Finding {
             "replicas are spread, and the database is not a single pod of ours",
         )
     };
-    Finding::new(About::HighlyAvailable, reason, text)
+    Some(Finding::new(About::HighlyAvailable, reason, text))
 }
 
 /// What KEDA says is wrong.

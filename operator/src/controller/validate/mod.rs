@@ -16,6 +16,7 @@ use self::{
 };
 use super::{
     build::{labels, migration},
+    digest,
     observe::{Observed, secrets},
 };
 use crate::{
@@ -234,7 +235,7 @@ fn secrets_digest(observed: &Observed) -> Option<String> {
             _ => None,
         });
     let all: Vec<_> = digests.collect();
-    (!all.is_empty()).then(|| secrets::digest(all.concat().as_bytes()))
+    (!all.is_empty()).then(|| digest::short(all.concat().as_bytes()))
 }
 
 /// The object whose pods serve, if there is one.

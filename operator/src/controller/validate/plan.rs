@@ -36,6 +36,10 @@ pub struct Plan {
 
 /// Which of the objects that depend on others are made.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is about an object of its own"
+)]
 pub struct Makes {
     pub service_monitor: bool,
     pub prometheus_rule: bool,

@@ -11,6 +11,7 @@ use crate::{
 
 /// What is known about the replicas there are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Live {
     /// Of the Deployment, if there is one.
     pub replicas: Option<i32>,
@@ -46,19 +47,15 @@ pub struct Scale {
 }
 
 pub fn decide(scaling: &Scaling, live: Live) -> (Scale, Option<Finding>) {
-    match (scaling.kind, &scaling.autoscaled) {
-        (ScalingType::Autoscaled, Some(autoscaled)) => {
-            let (scale, finding) = autoscale(autoscaled, live);
-            (scale, Some(finding))
-        }
-        _ => {
-            let wanted = scaling
-                .fixed
-                .as_ref()
-                .map_or(super::DEFAULT_REPLICAS, |fixed| fixed.replicas);
-            fix(wanted, live)
-        }
+    if let (ScalingType::Autoscaled, Some(autoscaled)) = (scaling.kind, &scaling.autoscaled) {
+        let (scale, finding) = autoscale(autoscaled, live);
+        return (scale, Some(finding));
     }
+    let fixed = scaling.fixed.as_ref();
+    fix(
+        fixed.map_or(super::DEFAULT_REPLICAS, |fixed| fixed.replicas),
+        live,
+    )
 }
 
 fn fix(wanted: i32, live: Live) -> (Scale, Option<Finding>) {

@@ -1,0 +1,42 @@
+//! Keeps the index of words, behind the writes: whatever is made or edited waits in a queue until it is indexed.
+//!
+//! The queue is filled by triggers, in the transaction of the write and also by an older version of the service during a
+//! rollout. A search reads what waits as if it had every word, so that its answers are exact at any time; only their speed
+//! depends on this task. Words are never taken out again: a place that has lost one is read in vain.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::store;
+use crate::database::Db;
+
+/// How many URLs are indexed in one transaction: on SQLite, creates wait for it.
+const BATCH: i64 = 256;
+
+/// How often the queue is looked at while it is short.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub async fn run(db: Db, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut is_told = false;
+    loop {
+        let has_more = match store::index_some(&db, BATCH).await {
+            Ok(indexed) => {
+                is_told = false;
+                indexed == BATCH.unsigned_abs()
+            }
+            Err(error) => {
+                if !is_told {
+                    tracing::warn!(%error, "the words of new URLs are not indexed for now; searches take longer");
+                    is_told = true;
+                }
+                false
+            }
+        };
+        let pause = if has_more { Duration::ZERO } else { PAUSE };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

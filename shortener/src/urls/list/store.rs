@@ -1,0 +1,482 @@
+//! Lists of URLs, and the index of their words, in the database. All SQL about them is in this file.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use sqlx::{Database, Encode, QueryBuilder, Type};
+
+use super::{
+    NEIGHBOURHOOD, UrlQuery,
+    search::{Ahead, Front, SIFTED},
+    words,
+};
+use crate::{
+    database::{Db, Either, Tx, either, part::push_part},
+    http::paging::{MAX_TOTAL, Part},
+    urls::{ShortUrl, store::columns},
+};
+
+/// Pushes what every row of a list must be, as long as an index or the row itself tells.
+macro_rules! push_filter {
+    ($query:expr, $filter:expr) => {
+        if let Some(user_id) = $filter.user_id {
+            $query.push(" and user_id = ").push_bind(user_id);
+        }
+        match $filter.is_active {
+            // As the partial index has it, and not a parameter, whose value the planner might not know.
+            Some(true) => {
+                $query.push(" and is_active");
+            }
+            Some(false) => {
+                $query.push(" and not is_active");
+            }
+            None => {}
+        }
+        if let Some(short_code) = &$filter.short_code {
+            $query
+                .push(" and domain_id = 1 and short_code = ")
+                .push_bind(short_code.clone());
+        }
+    };
+}
+
+/// Pushes when a row must have been made.
+macro_rules! push_dates {
+    ($query:expr, $filter:expr) => {
+        if let Some(after) = $filter.created_after {
+            $query.push(" and created_at >= ").push_bind(after);
+        }
+        if let Some(before) = $filter.created_before {
+            $query.push(" and created_at < ").push_bind(before);
+        }
+    };
+}
+
+/// The URLs of a list by filters that indexes serve.
+pub async fn list(db: &Db, filter: &UrlQuery, part: Part) -> sqlx::Result<Vec<ShortUrl>> {
+    either!(db.reader(), pool => {
+        let mut query = QueryBuilder::new(concat!("select ", columns!(), " from url where "));
+        query.push(filter.presence());
+        push_filter!(query, filter);
+        push_part(&mut query, "id", part);
+        query.build_query_as().fetch_all(pool).await
+    })
+}
+
+/// Their number, or more than [`MAX_TOTAL`].
+pub async fn count(db: &Db, filter: &UrlQuery) -> sqlx::Result<i64> {
+    either!(db.reader(), pool => {
+        let mut query = QueryBuilder::new("select count(*) from (select 1 from url where ");
+        query.push(filter.presence());
+        push_filter!(query, filter);
+        query.push(" limit ").push_bind(MAX_TOTAL + 1).push(") as counted");
+        query.build_query_scalar().fetch_one(pool).await
+    })
+}
+
+/// The first `limit` URLs that were made in time, among the next [`SIFTED`] that the other filters let through.
+pub async fn sifted(
+    db: &Db,
+    filter: &UrlQuery,
+    front: Front,
+    limit: i64,
+) -> sqlx::Result<Vec<ShortUrl>> {
+    either!(db.reader(), pool => {
+        let mut query = QueryBuilder::new(concat!("select ", columns!(), " from ("));
+        push_next(&mut query, "*", filter, front);
+        push_filter!(query, filter);
+        query.push(format!(" order by id{} limit {SIFTED}", front.direction()));
+        query.push(") as url where true");
+        push_dates!(query, filter);
+        query.push(format!(" order by id{} limit ", front.direction())).push_bind(limit);
+        query.build_query_as().fetch_all(pool).await
+    })
+}
+
+/// The id of the last of those [`SIFTED`], if there are so many.
+pub async fn end_of_sifted(db: &Db, filter: &UrlQuery, front: Front) -> sqlx::Result<Option<i64>> {
+    either!(db.reader(), pool => {
+        let mut query = QueryBuilder::new("");
+        push_next(&mut query, "id", filter, front);
+        push_filter!(query, filter);
+        query.push(format!(
+            " order by id{} limit 1 offset {}",
+            front.direction(),
+            SIFTED - 1
+        ));
+        query.build_query_scalar().fetch_optional(pool).await
+    })
+}
+
+/// The first `limit` URLs at `places` that may have the words: all that have them, and some that have them within longer
+/// ones.
+pub async fn rows_at(
+    db: &Db,
+    filter: &UrlQuery,
+    front: Front,
+    places: &[i64],
+    limit: usize,
+) -> sqlx::Result<Vec<ShortUrl>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    match db.reader() {
+        // Rows place by place and no other way: a planner that takes the limit for reached soon would go through all URLs.
+        Either::Postgres(pool) => {
+            let mut query = QueryBuilder::new(concat!("select ", columns!(), " from unnest("));
+            query.push_bind(places);
+            query.push("::bigint[]) as place cross join lateral (");
+            push_next(&mut query, "*", filter, front);
+            query.push(format!(
+                " and id >= place * {NEIGHBOURHOOD} and id < (place + 1) * {NEIGHBOURHOOD}"
+            ));
+            push_filter!(query, filter);
+            push_dates!(query, filter);
+            // Postgres' own `C` folds ASCII letters alone, and fast.
+            push_certain(&mut query, filter, "::text collate \"C\" ilike ");
+            query.push(format!(
+                " order by id{} limit {NEIGHBOURHOOD}) as url order by id{} limit ",
+                front.direction(),
+                front.direction()
+            ));
+            query.push_bind(limit);
+            query.build_query_as().fetch_all(pool).await
+        }
+        Either::Sqlite(pool) => {
+            let mut query = QueryBuilder::new(concat!(
+                "select ",
+                columns!(),
+                " from (select value as place from json_each(",
+            ));
+            query.push_bind(json!(places).to_string());
+            query.push(")) cross join url where ");
+            query.push(filter.presence()).push(" and id");
+            query.push(front.beyond()).push_bind(front.id);
+            query.push(format!(
+                " and id >= place * {NEIGHBOURHOOD} and id < (place + 1) * {NEIGHBOURHOOD}"
+            ));
+            push_filter!(query, filter);
+            push_dates!(query, filter);
+            push_certain(&mut query, filter, " like ");
+            query.push(format!(" order by id{} limit ", front.direction()));
+            query.push_bind(limit);
+            query.build_query_as().fetch_all(pool).await
+        }
+    }
+}
+
+/// The next `most` places where the index has all the words, in at most so many steps.
+///
+/// Each step asks for each word where it is next. If they agree, that is such a place, and the search goes on behind it; if
+/// not, nothing can be before the farthest of them, and it goes on there. So a rare word carries the search past all places
+/// of a frequent one.
+pub async fn places(
+    db: &Db,
+    filter: &UrlQuery,
+    front: Front,
+    most: usize,
+    steps: i64,
+) -> sqlx::Result<Ahead> {
+    // Two words agree on every second step, if they ever do.
+    let steps = steps.min(4 * i64::try_from(most).unwrap_or(1));
+    let found: Vec<(i64, Option<i64>, Option<i64>)> = match db.reader() {
+        Either::Postgres(pool) => {
+            let mut query = QueryBuilder::new("");
+            push_walk(&mut query, filter, front, steps, ["least", "greatest"]);
+            query.build_query_as().fetch_all(pool).await?
+        }
+        Either::Sqlite(pool) => {
+            let mut query = QueryBuilder::new("");
+            push_walk(&mut query, filter, front, steps, ["min", "max"]);
+            query.build_query_as().fetch_all(pool).await?
+        }
+    };
+    let mut ahead = Ahead {
+        places: Vec::new(),
+        next: None,
+        steps: 0,
+    };
+    for (_, place, next) in found {
+        ahead.steps += 1;
+        ahead.next = next;
+        ahead.places.extend(place);
+        if ahead.places.len() == most {
+            break;
+        }
+    }
+    Ok(ahead)
+}
+
+/// Any constant will do, as long as no other program takes it in the same database.
+const INDEXER_LOCK: i64 = 0x7572_6c77_6f72_6400;
+
+/// Pushes a query for steps: their number, the place if all words are there, and where to go on, if anywhere.
+fn push_walk<DB: Database>(
+    query: &mut QueryBuilder<DB>,
+    filter: &UrlQuery,
+    front: Front,
+    steps: i64,
+    [least, greatest]: [&str; 2],
+) where
+    for<'q> i64: Encode<'q, DB> + Type<DB>,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    let count = filter.words.len() + usize::from(filter.indexed_user().is_some());
+    let columns: Vec<String> = (0..count).map(|at| format!("p{at}")).collect();
+    let all = columns.join(", ");
+    let are_known: Vec<_> = columns
+        .iter()
+        .map(|column| format!("{column} is not null"))
+        .collect();
+    let are_known = are_known.join(" and ");
+    // Both dialects take one argument for an aggregate, or not at all.
+    let (farthest, nearest) = match (count, front.rises) {
+        (1, _) => (all.clone(), all.clone()),
+        (_, true) => (format!("{greatest}({all})"), format!("{least}({all})")),
+        (_, false) => (format!("{least}({all})"), format!("{greatest}({all})")),
+    };
+    let onward = if front.rises { "+" } else { "-" };
+    let next = format!(
+        "case when {are_known} then case when {farthest} = {nearest} then {farthest} {onward} 1 else {farthest} end end"
+    );
+    query.push(format!(
+        "with recursive step (number, {all}) as (select 1, "
+    ));
+    push_probes(query, filter, front, "start.place");
+    query.push(" from (select cast(");
+    query.push_bind(front.place());
+    query.push(" as bigint) as place) as start union all select number + 1, ");
+    push_probes(query, filter, front, &next);
+    query.push(format!(
+        " from step where {are_known} and number < {steps})
+         select cast(number as bigint), case when {are_known} and {farthest} = {nearest} then {farthest} end, {next}
+         from step order by number"
+    ));
+}
+
+/// Pushes where each word is next, and the user has something next, from `place` on.
+fn push_probes<DB: Database>(
+    query: &mut QueryBuilder<DB>,
+    filter: &UrlQuery,
+    front: Front,
+    place: &str,
+) where
+    for<'q> i64: Encode<'q, DB> + Type<DB>,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    let (first, from) = if front.rises {
+        ("min", ">=")
+    } else {
+        ("max", "<=")
+    };
+    for (at, word) in filter.words.iter().enumerate() {
+        let separator = if at == 0 { "" } else { ", " };
+        query.push(format!(
+            "{separator}(select {first}(place) from url_word where word = "
+        ));
+        query.push_bind(word.clone());
+        query.push(format!(" and place {from} {place})"));
+    }
+    if let Some(user_id) = filter.indexed_user() {
+        let bound = if front.rises {
+            format!(">= ({place}) * {NEIGHBOURHOOD}")
+        } else {
+            format!("< ({place} + 1) * {NEIGHBOURHOOD}")
+        };
+        query.push(format!(
+            ", (select {first}(id) / {NEIGHBOURHOOD} from url where user_id = "
+        ));
+        query.push_bind(user_id);
+        query.push(format!(" and deleted_at is null and id {bound})"));
+    }
+}
+
+/// The next `most` places with URLs whose words are not in the index yet.
+pub async fn unindexed_places(db: &Db, front: Front, most: usize) -> sqlx::Result<Vec<i64>> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let (first, from, onward) = if front.rises {
+        ("min", ">=", format!(">= (place + 1) * {NEIGHBOURHOOD}"))
+    } else {
+        ("max", "<", format!("< place * {NEIGHBOURHOOD}"))
+    };
+    let start = if front.rises {
+        front.id.saturating_add(1)
+    } else {
+        front.id
+    };
+    // From one place to the next, however many URLs of the same place wait.
+    either!(db.reader(), pool => {
+        let mut query = QueryBuilder::new(format!(
+            "with recursive waiting (number, place) as (
+                 select 1, (select {first}(url_id) / {NEIGHBOURHOOD} from url_unindexed where url_id {from} "
+        ));
+        query.push_bind(start);
+        query.push(format!(
+            ") union all
+                 select number + 1, (select {first}(url_id) / {NEIGHBOURHOOD} from url_unindexed where url_id {onward})
+                 from waiting where place is not null and number < "
+        ));
+        query.push_bind(most);
+        query.push(") select place from waiting where place is not null order by number");
+        query.build_query_scalar().fetch_all(pool).await
+    })
+}
+
+/// Pushes the beginning of a query for the URLs that lie ahead.
+fn push_next<DB: Database>(
+    query: &mut QueryBuilder<DB>,
+    columns: &str,
+    filter: &UrlQuery,
+    front: Front,
+) where
+    for<'q> i64: Encode<'q, DB> + Type<DB>,
+{
+    query.push(format!(
+        "select {columns} from url where {} and id{}",
+        filter.presence(),
+        front.beyond()
+    ));
+    query.push_bind(front.id);
+}
+
+/// Pushes what the text of a row has if it has the words, so far as that can be said.
+fn push_certain<DB: Database>(query: &mut QueryBuilder<DB>, filter: &UrlQuery, like: &str)
+where
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    for text in filter
+        .words
+        .iter()
+        .filter_map(|word| words::certain_text(word))
+    {
+        query.push(format!(
+            " and (original_url || ' ' || short_code || ' ' || coalesce(title, '')){like}"
+        ));
+        query.push_bind(format!("%{text}%"));
+    }
+}
+
+impl UrlQuery {
+    /// The condition of being in the list at all.
+    fn presence(&self) -> &'static str {
+        if self.is_deleted {
+            "deleted_at is not null"
+        } else {
+            "deleted_at is null"
+        }
+    }
+
+    /// The user whose URLs are sought, if an index has these.
+    fn indexed_user(&self) -> Option<i64> {
+        self.user_id.filter(|_| !self.is_deleted)
+    }
+}
+
+impl Front {
+    fn direction(self) -> &'static str {
+        if self.rises { "" } else { " desc" }
+    }
+
+    fn beyond(self) -> &'static str {
+        if self.rises { " > " } else { " < " }
+    }
+}
+
+/// What a URL's words are read from.
+#[derive(sqlx::FromRow)]
+struct Texts {
+    id: i64,
+    short_code: String,
+    original_url: String,
+    title: Option<String>,
+}
+
+/// Indexes at most `most` of the URLs that wait for it. Returns how many.
+pub async fn index_some(db: &Db, most: i64) -> sqlx::Result<u64> {
+    let mut tx = db.begin_background().await?;
+    // One at a time: two replicas would wait for each other's rows.
+    if let Either::Postgres(conn) = tx.conn() {
+        let is_ours: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)")
+            .bind(INDEXER_LOCK)
+            .fetch_one(conn)
+            .await?;
+        if !is_ours {
+            return Ok(0);
+        }
+    }
+    // Taken out before the texts are read: whoever edits one of them later queues it again.
+    let ids: Vec<i64> = either!(tx.conn(), conn => {
+        sqlx::query_scalar(
+            "delete from url_unindexed where url_id in
+             (select url_id from url_unindexed order by url_id desc limit $1)
+             returning url_id",
+        )
+        .bind(most)
+        .fetch_all(conn)
+        .await?
+    });
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let mut found = BTreeSet::new();
+    for texts in texts(&mut tx, &ids).await? {
+        let place = texts.id / NEIGHBOURHOOD;
+        let words = words::of_url(
+            &texts.short_code,
+            &texts.original_url,
+            texts.title.as_deref(),
+        );
+        found.extend(words.into_iter().map(|word| (word, place)));
+    }
+    insert_words(&mut tx, found).await?;
+    tx.commit().await?;
+    Ok(ids.len() as u64)
+}
+
+async fn texts(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Vec<Texts>> {
+    match tx.conn() {
+        Either::Postgres(conn) => {
+            sqlx::query_as("select id, short_code, original_url, title from url where id = any($1)")
+                .bind(ids)
+                .fetch_all(conn)
+                .await
+        }
+        Either::Sqlite(conn) => {
+            sqlx::query_as(
+                "select id, short_code, original_url, title from url
+                 where id in (select value from json_each($1))",
+            )
+            .bind(json!(ids).to_string())
+            .fetch_all(conn)
+            .await
+        }
+    }
+}
+
+/// Adds words with their places, but for those that are there.
+async fn insert_words(tx: &mut Tx, words: BTreeSet<(String, i64)>) -> sqlx::Result<()> {
+    match tx.conn() {
+        Either::Postgres(conn) => {
+            let (words, places): (Vec<_>, Vec<_>) = words.into_iter().unzip();
+            // A look into the index for each, and no join: a planner that takes the table for small would read all of it.
+            sqlx::query(
+                "insert into url_word (word, place)
+                 select word, place from unnest($1::text[], $2::bigint[]) as found (word, place)
+                 where (select true from url_word as known
+                        where known.word = found.word and known.place = found.place limit 1) is null",
+            )
+            .bind(words)
+            .bind(places)
+            .execute(conn)
+            .await?;
+        }
+        Either::Sqlite(conn) => {
+            sqlx::query(
+                "insert or ignore into url_word (word, place)
+                 select value ->> 0, value ->> 1 from json_each($1)",
+            )
+            .bind(json!(words).to_string())
+            .execute(conn)
+            .await?;
+        }
+    }
+    Ok(())
+}
