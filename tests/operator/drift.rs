@@ -60,9 +60,6 @@ fn edited(kind: Kind, object: &Value) -> (Value, Value) {
     let before = field(kind, object);
     let edit = match kind.kind {
         "ConfigMap" => json!({"data": {"urlshortener-overview.json": "{}"}}),
-        "Deployment" => {
-            json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 9}}}})
-        }
         "StatefulSet" => json!({"spec": {"replicas": 0}}),
         "PodDisruptionBudget" => json!({"spec": {"maxUnavailable": 0}}),
         "Service" => json!({"spec": {"selector": {"app.kubernetes.io/instance": "somebody-else"}}}),
@@ -84,7 +81,6 @@ fn field(kind: Kind, object: &Value) -> Value {
     let spec = &object["spec"];
     let field = match kind.kind {
         "ConfigMap" => &object["data"]["urlshortener-overview.json"],
-        "Deployment" => &spec["template"]["spec"]["terminationGracePeriodSeconds"],
         "StatefulSet" => &spec["replicas"],
         "PodDisruptionBudget" => &spec["maxUnavailable"],
         "Service" => &spec["selector"],
