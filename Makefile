@@ -6,7 +6,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 # Files that a program writes and people commit: `make generated` rewrites them, `make lint` proves them fresh.
-GENERATED := crds/urlshorteners.yaml docs/metrics.md docs/openapi.json docs/settings.md docs/urlshortener.md
+GENERATED := crds/urlshorteners.yaml docs/metrics.md docs/openapi.json docs/settings.md docs/urlshortener.md \
+	charts/shortener-operator/files/crds/urlshorteners.yaml manifests/crds.yaml manifests/install.yaml
 
 .PHONY: help
 help: ## List these targets
@@ -24,13 +25,13 @@ up: ## Build the image and start the Compose stack on this machine's Docker, unt
 
 .PHONY: test
 test: ## Install what the tests need and run every suite; COVERAGE=1 measures line coverage too
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey prometheus nginx openapi $(if $(COVERAGE),coverage)
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey prometheus nginx openapi kubernetes $(if $(COVERAGE),coverage)
 	@COVERAGE=$(COVERAGE) scripts/test $(SUITES)
 
 .PHONY: soak
-soak: ## Run the long form of the clicks, openapi and redirects suites: a hundred kills and outages; takes about two hours
-	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey openapi
-	@SOAK=1 scripts/test clicks openapi redirects
+soak: ## Run the long form of the clicks, openapi, operator and redirects suites: a hundred kills and outages; takes over two hours
+	@scripts/needs rust curl jq postgres-15 postgres-18 pgbouncer redis valkey openapi kubernetes
+	@SOAK=1 scripts/test clicks openapi operator redirects
 
 .PHONY: test-compose
 test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, BRIEF=1 is six minutes of it, KEEP=1 leaves it up
@@ -77,6 +78,13 @@ crds/urlshorteners.yaml:
 docs/urlshortener.md:
 	@scripts/needs rust
 	text=$$(cargo run --quiet --locked --bin shortener-operator reference) && echo "$$text" >$@
+
+# Helm packs nothing from outside a chart's folder.
+charts/shortener-operator/files/crds/urlshorteners.yaml manifests/crds.yaml: crds/urlshorteners.yaml
+	mkdir -p $(dir $@) && cp $< $@
+
+manifests/install.yaml: charts/shortener-operator/files/crds/urlshorteners.yaml
+	@scripts/install-manifest $@
 
 .PHONY: drawings
 drawings: ## Draw the dashboards from a real Prometheus' answers into docs/images, since no test has a Grafana

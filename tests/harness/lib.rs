@@ -8,11 +8,13 @@ pub mod service;
 pub mod sql;
 
 // What carries it.
+pub mod authority;
 pub mod binary;
 pub mod daemon;
 pub mod eventually;
 pub mod front_door;
 mod keys;
+pub mod kubernetes;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;

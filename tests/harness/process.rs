@@ -34,7 +34,7 @@ pub struct Process {
     /// Let go after `drop` has ended the process.
     _janitor: Janitor,
     /// In use as long as the process lives; fields are dropped after `drop` has ended it.
-    _data_dir: DataDir,
+    _data_dir: Option<DataDir>,
 }
 
 /// How a process ended, and what it had said.
@@ -81,18 +81,23 @@ impl Process {
             .env("SHORTENER_LOG_FORMAT", "json")
             .env("SHORTENER_MANAGEMENT_LISTEN", "127.0.0.1:0")
             .envs(crate::keys::settings(database.dir()))
-            .envs(profile())
             .envs(variables.iter().map(|(name, value)| (name, value)))
-            .args(arguments)
-            .current_dir(database.dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .args(arguments);
         for (name, _) in variables.iter().filter(|(_, value)| value.is_empty()) {
             command.env_remove(name);
         }
+        Self::run(command, database.dir(), Some(data_dir))
+    }
 
-        let mut child = command.spawn().expect("the service's program runs");
+    /// Runs a command in a directory, which goes with the test process if that is killed.
+    pub(crate) fn run(mut command: Command, directory: &Path, data_dir: Option<DataDir>) -> Self {
+        command
+            .envs(profile())
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
         let captured = Arc::new(Mutex::new(Captured::default()));
         let stdout = child.stdout.take().expect("its output is piped");
         let stderr = child.stderr.take().expect("its errors are piped");
@@ -107,7 +112,7 @@ impl Process {
             capture(stderr, Arc::clone(&captured), speaking, to_stderr),
         ];
         Self {
-            _janitor: Janitor::watch(child.id(), database.dir()),
+            _janitor: Janitor::watch(child.id(), directory),
             child,
             captured,
             readers,

@@ -277,7 +277,7 @@ async fn delete(
         ..DeleteParams::background()
     };
     match api(ctx, plan, kind).delete(name, &params).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.is_conflict() => Ok(()),
         outcome => outcome.map(drop),
     }
 }

@@ -386,7 +386,7 @@ async fn knows(client: &Client, kind: Kind) -> Option<bool> {
                 .iter()
                 .any(|resource| resource.name == kind.plural()),
         ),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Some(false),
+        Err(kube::Error::Api(status)) if status.code == 404 => Some(false),
         Err(_) => None,
     }
 }

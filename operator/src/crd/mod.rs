@@ -130,7 +130,7 @@ impl UrlShortenerSpec {
 pub struct Image {
     /// Registry and name, without a tag.
     #[schemars(length(min = 1, max = 255), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([a-z0-9._/:-]*[a-z0-9])?$') && !self.matches(':[^/]*$')",
+        "rule": "self.matches('^[a-z0-9]([a-z0-9._/:-]*[a-z0-9])?$') && !self.matches(':[^/]*$') && !self.contains('//')",
         "message": "give registry and name alone, such as registry.example/acme/shortener: the tag is `version`, a digest goes into `digest`",
     }]))]
     pub repository: String,

@@ -1,6 +1,5 @@
 //! Redis and Valkey servers of the tests' own, which a test may break.
 
-mod certificates;
 mod wire;
 
 use std::{
@@ -9,9 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-pub use certificates::Authority;
-
-use crate::{database::Backend, supervisor::Supervisor};
+use crate::{authority::Authority, database::Backend, supervisor::Supervisor};
 
 const SCRIPT: &str = include_str!("supervise.sh");
 

@@ -1,9 +1,10 @@
 //! Redis behind TLS: used if its certificate is right, done without if it is not.
 
 use harness::{
+    authority::Authority,
     database::{Backend, Database},
     eventually,
-    redis::{Authority, Kind, Redis},
+    redis::{Kind, Redis},
     service::Service,
 };
 use serde_json::json;

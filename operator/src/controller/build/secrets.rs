@@ -31,12 +31,12 @@ pub fn build(plan: &Plan) -> Vec<Object> {
     secrets
 }
 
-/// Secrets that do not exist yet, with all that they hold.
+/// Secrets that do not exist yet, with all that they hold. To whom they belong is applied afterwards, by the field manager that
+/// can take it back when the policy changes.
 pub fn new(plan: &Plan) -> Vec<Object> {
     let mut secrets = Vec::new();
     let mut add = |name: String, part: Part, content: Value| {
-        let body =
-            json!({"metadata": data(plan, &name, part), "type": "Opaque", "stringData": content});
+        let body = json!({"metadata": labels::kept(plan, &name, part), "type": "Opaque", "stringData": content});
         secrets.push(Object::new(Kind::Secret, body));
     };
     if let Some(key) = &plan.new_secrets.admin_key {

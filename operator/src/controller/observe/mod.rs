@@ -92,7 +92,7 @@ async fn list(
     );
     let found = match api.list(&ListParams::default().labels(&selector)).await {
         // The kind went away between two looks at what the cluster knows.
-        Err(kube::Error::Api(status)) if status.is_not_found() && kind.is_optional() => {
+        Err(kube::Error::Api(status)) if status.code == 404 && kind.is_optional() => {
             return Ok(Vec::new());
         }
         found => found?,

@@ -82,8 +82,9 @@ pub fn status(
         value.and_then(|value| i32::try_from(value).ok())
     };
     let mut findings = applied.findings.clone();
-    findings.extend(parts::findings(plan, seen, applied));
+    // Of two findings about one part the first counts: why something is not made goes before that it is not there.
     findings.extend(plan.findings.clone());
+    findings.extend(parts::findings(plan, seen, applied));
     let rolled_out = parts::is_rolled_out(plan, workload);
     UrlShortenerStatus {
         url: Some(url(plan)),

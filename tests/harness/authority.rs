@@ -14,7 +14,7 @@ pub struct Authority {
 
 /// What a server shows and what it proves it with. The files belong to the authority.
 #[derive(Debug)]
-pub(super) struct Signed {
+pub(crate) struct Signed {
     certificate: PathBuf,
     key: PathBuf,
 }
@@ -43,7 +43,7 @@ impl Authority {
     }
 
     /// A certificate for 127.0.0.1.
-    pub(super) fn sign(&self) -> Signed {
+    pub(crate) fn sign(&self) -> Signed {
         let key = KeyPair::generate().expect("keys can be made");
         let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
         let certificate = params.signed_by(&key, &self.issuer).expect("it is signed");
@@ -64,11 +64,11 @@ impl Default for Authority {
 }
 
 impl Signed {
-    pub(super) fn certificate_file(&self) -> String {
+    pub(crate) fn certificate_file(&self) -> String {
         self.certificate.display().to_string()
     }
 
-    pub(super) fn key_file(&self) -> String {
+    pub(crate) fn key_file(&self) -> String {
         self.key.display().to_string()
     }
 }
