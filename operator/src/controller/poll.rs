@@ -51,7 +51,8 @@ async fn look(ctx: &Context, queue: &Queue, seen: &Seen) -> anyhow::Result<Seen>
                 now.extend(before.map(|before| (key, before)));
                 continue;
             };
-            if before.is_some_and(|before| before != version) {
+            // One that is seen for the first time may have changed since the resource was looked at.
+            if before.is_none_or(|before| before != version) {
                 queue.send(ObjectRef::from_obj(&*guarded))?;
             }
             now.insert(key, version);
