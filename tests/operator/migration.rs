@@ -1,5 +1,7 @@
 //! The schema goes first: no pod of a version runs before its migration has succeeded, and those before go on serving.
 
+use std::collections::BTreeSet;
+
 use harness::kubernetes::{
     kind::{DEPLOYMENT, JOB, POD},
     kubelet::Fate,
@@ -43,19 +45,17 @@ async fn a_migration_that_fails_leaves_the_old_version_serving_and_reverting_end
     let lab = Lab::new().await;
     lab.apply(&minimal("links")).await;
     lab.settles("links").await;
+    let first = migrations(&lab).await;
     lab.kubelet.set(Fate::Fail);
     lab.apply(&with("links", json!({"version": "2.0.0"}))).await;
-    lab.holds("there is a second migration", async || {
-        lab.api.list(JOB).await.len() == 2
-    })
-    .await;
-    for job in lab.api.list(JOB).await {
-        // The real one tries again with growing pauses; one failure is enough to see what follows.
-        if job["status"]["succeeded"].is_null() {
-            let name = job["metadata"]["name"].as_str().expect("it has a name");
-            fail(&lab, name).await;
-        }
-    }
+    let second = lab
+        .wait("there is a second migration", async || {
+            let all = migrations(&lab).await;
+            all.difference(&first).next().cloned()
+        })
+        .await;
+    // The real one tries again with growing pauses; one failure is enough to see what follows.
+    fail(&lab, &second).await;
 
     let resource = lab
         .reports("links", "MigrationReady", "False", "MigrationFailed")
@@ -78,6 +78,13 @@ async fn a_migration_that_fails_leaves_the_old_version_serving_and_reverting_end
     lab.kubelet.set(Fate::Work);
     lab.apply(&minimal("links")).await;
     lab.settles("links").await;
+}
+
+/// The names of the Jobs there are.
+async fn migrations(lab: &Lab) -> BTreeSet<String> {
+    let name = |job: &Value| job["metadata"]["name"].as_str().map(str::to_owned);
+    let jobs = lab.api.list(JOB).await;
+    jobs.iter().filter_map(name).collect()
 }
 
 /// Reports a Job as failed for good.
