@@ -2,26 +2,31 @@
 
 #![no_main]
 
+use http::Uri;
 use libfuzzer_sys::fuzz_target;
 use shortener::{
     database::timestamp::Timestamp,
     http::{
         fields::{Fields, digits, flag, text},
-        paging::Page,
+        paging::{Order, Part},
     },
     statistics::period::{Bucket, Moment, Period, Wish, parse_zone},
 };
 
 fuzz_target!(|query: &str| {
-    let page = Fields::from_query(Some(query)).read(|fields| {
+    let Ok(uri) = format!("/urls?{query}").parse::<Uri>() else {
+        return;
+    };
+    let part = Fields::from_query(uri.query()).read(|fields| {
         let user_id = fields.optional("user_id", text(digits));
         let is_active = fields.optional("is_active", text(flag));
-        let page = Page::read(fields);
+        let part = Part::read(fields, &uri, Order::OldestFirst);
         (user_id?, is_active?);
-        page
+        part
     });
-    if let Ok(page) = page {
-        assert!(page.offset() >= 0 && page.end() >= page.offset());
+    if let Ok(part) = part {
+        assert!((1..=101).contains(&part.limit()));
+        assert!(part.offset() >= 0 && part.end() >= part.offset());
     }
     let wish = Fields::from_query(Some(query)).read(|fields| {
         let from = fields.optional("from", text(Moment::parse));

@@ -101,6 +101,21 @@ impl Conditions {
         }
     }
 
+    /// As a request's headers say.
+    pub fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let read = |name: &HeaderName| Tags::read(headers, name);
+        let refused = |name| {
+            ApiError::invalid(
+                name,
+                "must be `*`, or tags as ETag has them, such as \"3\", with their quotes",
+            )
+        };
+        Ok(Self {
+            if_match: read(&header::IF_MATCH).map_err(|()| refused("If-Match"))?,
+            if_none_match: read(&header::IF_NONE_MATCH).map_err(|()| refused("If-None-Match"))?,
+        })
+    }
+
     /// Refuses a change of what has this version, unless the conditions hold. To be asked in the transaction that changes it.
     pub fn check_change(&self, version: i64) -> Result<(), ApiError> {
         if self.matches(version) && !self.knows(version) {
@@ -200,17 +215,7 @@ impl<S: Sync> FromRequestParts<S> for Conditions {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let read = |name: &HeaderName| Tags::read(&parts.headers, name);
-        let refused = |name| {
-            ApiError::invalid(
-                name,
-                "must be `*`, or tags as ETag has them, such as \"3\", with their quotes",
-            )
-        };
-        Ok(Self {
-            if_match: read(&header::IF_MATCH).map_err(|()| refused("If-Match"))?,
-            if_none_match: read(&header::IF_NONE_MATCH).map_err(|()| refused("If-None-Match"))?,
-        })
+        Self::of(&parts.headers)
     }
 }
 

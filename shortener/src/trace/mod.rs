@@ -19,13 +19,12 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use tokio::sync::mpsc;
 
 use self::{
-    context::Remote,
     export::Message,
     message::{Span, Status, StatusCode as SpanStatus},
     sampler::Sampler,
 };
 pub use self::{
-    context::{SpanId, TraceId},
+    context::{Remote, SpanId, TraceId},
     message::{Attribute, Kind},
     metrics::TraceMetrics,
     settings::Settings,
