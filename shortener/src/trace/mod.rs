@@ -18,16 +18,16 @@ use std::{future::Future, sync::Arc, time::Duration};
 use axum::http::{HeaderMap, Method, StatusCode};
 use tokio::sync::mpsc;
 
-use self::{
-    export::Message,
-    message::{Span, Status, StatusCode as SpanStatus},
-    sampler::Sampler,
-};
 pub use self::{
     context::{Remote, SpanId, TraceId},
     message::{Attribute, Kind},
     metrics::TraceMetrics,
     settings::Settings,
+};
+use self::{
+    export::Message,
+    message::{Span, Status, StatusCode as SpanStatus},
+    sampler::Sampler,
 };
 use crate::{database::timestamp::Timestamp, moment::Moment, shutdown::Tasks};
 
