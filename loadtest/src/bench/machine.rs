@@ -51,6 +51,21 @@ pub(super) fn load() -> anyhow::Result<String> {
     Ok(text.split(' ').take(3).collect::<Vec<_>>().join(" "))
 }
 
+/// Gives Postgres a quarter of the memory, as its documentation has it for a machine of its own:
+/// <https://www.postgresql.org/docs/15/runtime-config-resource.html#GUC-SHARED-BUFFERS>.
+pub(super) async fn give_memory(cluster: &Cluster) -> anyhow::Result<()> {
+    let memory = read("/proc/meminfo")?;
+    let kib = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"))
+        .context("/proc/meminfo does not tell the memory")?;
+    let mib = kib.parse::<u64>()? / 1_024 / 4;
+    let setting = format!("alter system set shared_buffers = '{mib}MB'");
+    cluster.execute("postgres", &setting).await;
+    cluster.restart().await;
+    Ok(())
+}
+
 /// The version of Postgres and the settings that matter here.
 pub(super) async fn postgres(cluster: &Cluster) -> anyhow::Result<String> {
     let mut connection = cluster.connect("postgres").await;

@@ -164,6 +164,7 @@ pub(crate) struct Stage {
 impl Stage {
     async fn set() -> anyhow::Result<Self> {
         let cluster = Arc::new(Cluster::start(Backend::Postgres15, Durability::On).await);
+        machine::give_memory(&cluster).await?;
         Ok(Self {
             postmaster: machine::postmaster(&cluster).await?,
             cores: Cores::pick()?,

@@ -17,9 +17,13 @@ pub(super) async fn make_plain(connection: &mut PgConnection) -> sqlx::Result<()
         .map(drop)
 }
 
-/// Empties both tables, and has Postgres write down what is left to write, so that every round begins alike.
+/// Empties both tables and what is left to index (in the order in which the indexer takes them), and has Postgres write down what is left to write, so that every round
+/// begins alike.
 pub(super) async fn reset(connection: &mut PgConnection) -> sqlx::Result<()> {
-    for statement in ["truncate url, event, plain_url", "checkpoint"] {
+    for statement in [
+        "truncate url_unindexed, url, url_word, event, plain_url",
+        "checkpoint",
+    ] {
         sqlx::query(statement).execute(&mut *connection).await?;
     }
     Ok(())

@@ -58,7 +58,8 @@ pub(super) async fn put_indexes_back(
     run(connection, "reset maintenance_work_mem").await
 }
 
-/// Lets ids go on behind those that are there, and does what autovacuum and the checkpointer would do in time.
+/// Lets ids go on behind those that are there, does what autovacuum and the checkpointer would do in time, and has in memory
+/// what has been in use for long.
 pub(super) async fn settle(connection: &mut PgConnection) -> sqlx::Result<()> {
     for statement in [
         "select setval(pg_get_serial_sequence('url', 'id'), (select max(id) from url))",
@@ -67,6 +68,8 @@ pub(super) async fn settle(connection: &mut PgConnection) -> sqlx::Result<()> {
         "vacuum analyze url_word",
         "vacuum analyze app_user",
         "checkpoint",
+        "create extension if not exists pg_prewarm",
+        "select sum(pg_prewarm(oid)) from pg_class where relkind in ('r', 'i') and relname ~ '^(url|app_user)'",
     ] {
         run(connection, statement).await?;
     }
