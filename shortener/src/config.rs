@@ -208,12 +208,12 @@ pub struct RatesConfig {
     #[arg(long, env = "SHORTENER_REDIRECT_BURST", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=MAX_RATE))]
     pub redirect_burst: u32,
 
-    /// API requests that one client address may make in a second, over all replicas (if they share a Redis), in the long run;
-    /// 0 for no limit.
+    /// API requests that may be made in a second with one API key, or from one client address without one, over all replicas
+    /// (if they share a Redis), in the long run; 0 for no limit.
     #[arg(long, env = "SHORTENER_API_RATE", default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=MAX_RATE))]
     pub api_rate: u32,
 
-    /// API requests that one client address may make at once.
+    /// API requests that may be made at once with one API key, or from one client address without one.
     #[arg(long, env = "SHORTENER_API_BURST", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=MAX_RATE))]
     pub api_burst: u32,
 }

@@ -1,7 +1,5 @@
 //! The table of routes, and what stands in front of them. Reading this file is reading the API.
 
-use std::sync::Arc;
-
 use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware};
 use tower_http::cors::CorsLayer;
 
@@ -26,7 +24,7 @@ pub fn build(state: AppState, cors: Option<CorsLayer>) -> Router {
     let api = api()
         .into_router()
         .route_layer(middleware::from_fn_with_state(
-            Arc::clone(&state.redirects.limits),
+            state.clone(),
             rate_limit::http::limit_api,
         ))
         .merge(open_api().into_router())

@@ -12,6 +12,7 @@ mod table;
 mod commands;
 mod first;
 mod keys;
+mod limits;
 mod replicas;
 mod secrets;
 mod terminal;

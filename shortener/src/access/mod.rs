@@ -15,6 +15,7 @@ pub use caller::Caller;
 pub use routes::{Route, Routes};
 
 use anyhow::Context as _;
+use axum::http::HeaderMap;
 
 use crate::{
     audit::log::{AuditLog, AuditMetrics},
@@ -22,7 +23,7 @@ use crate::{
     database::Db,
     keys::{
         first,
-        keyring::{self, Keyring},
+        keyring::{self, Holder, Keyring},
         secret::Hasher,
         store,
     },
@@ -85,6 +86,13 @@ impl Access {
             keyring,
             audit,
         })
+    }
+}
+
+impl Access {
+    /// Whose key a request brings, if it was found good not long ago. Costs no question.
+    pub fn known_key(&self, headers: &HeaderMap) -> Option<Holder> {
+        self.keyring.recall(gate::bearer(headers).ok()?)
     }
 }
 

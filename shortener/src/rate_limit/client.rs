@@ -2,9 +2,17 @@
 
 use std::{fmt, net::IpAddr};
 
-/// An IPv4 address, or an IPv6 network of 64 bits: hosts choose the rest of the address as they like.
+use crate::keys::keyring::Holder;
+
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Client(IpAddr);
+pub(super) enum Client {
+    /// An IPv4 address, or an IPv6 network of 64 bits: hosts choose the rest of the address as they like.
+    Address(IpAddr),
+    /// An API key, by its id: wherever it is used from.
+    Key(i64),
+    /// The key from the admin's file.
+    AdminFile,
+}
 
 impl Client {
     /// `None` for this machine, which is not limited.
@@ -13,7 +21,7 @@ impl Client {
         if address.is_loopback() {
             return None;
         }
-        Some(Self(match address {
+        Some(Self::Address(match address {
             IpAddr::V4(_) => address,
             IpAddr::V6(address) => {
                 let network = address.to_bits() >> 64 << 64;
@@ -21,11 +29,25 @@ impl Client {
             }
         }))
     }
+
+    /// Who asks from there with that key, or without one.
+    pub(super) fn with(key: Option<&Holder>, address: IpAddr) -> Option<Self> {
+        let client = Self::at(address)?;
+        Some(match key {
+            None => client,
+            Some(Holder::AdminFile) => Self::AdminFile,
+            Some(Holder::Key { id, .. }) => Self::Key(*id),
+        })
+    }
 }
 
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Key(id) => write!(f, "key-{id}"),
+            Self::AdminFile => f.write_str("key-file"),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a caller is told about limits.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Extension,
@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{Judged, RateLimits};
-use crate::{error::ApiError, http::envelope::ClientAddress, moment::Moment};
+use crate::{app::AppState, error::ApiError, http::envelope::ClientAddress, moment::Moment};
 
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>, draft 10.
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -19,12 +19,15 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// Stands in front of the API.
 pub async fn limit_api(
-    State(limits): State<Arc<RateLimits>>,
+    State(state): State<AppState>,
     Extension(ClientAddress(address)): Extension<ClientAddress>,
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(judged) = limits.judge_api(address).await else {
+    let limits = &state.redirects.limits;
+    // Before the gate, which asks the database about keys that it does not know.
+    let key = state.access.known_key(request.headers());
+    let Some(judged) = limits.judge_api(key.as_ref(), address).await else {
         return next.run(request).await;
     };
     if !judged.verdict.is_allowed {

@@ -1,7 +1,8 @@
 //! How much one client may ask for.
 //!
 //! Redirects are limited by each replica for itself, generously and without asking anybody. The API is limited over all
-//! replicas together, through Redis; without it each replica allows its share.
+//! replicas together, through Redis; without it each replica allows its share. A client is an API key where a good one is
+//! brought, and else an address.
 
 mod client;
 mod gcra;
@@ -19,7 +20,7 @@ use client::Client;
 use gcra::Verdict;
 use local::Buckets;
 
-use crate::{moment::Moment, redis_client::Redis, replicas::Replicas};
+use crate::{keys::keyring::Holder, moment::Moment, redis_client::Redis, replicas::Replicas};
 
 /// What is given to start with. A rate that is `None` is no limit.
 #[derive(Debug)]
@@ -75,9 +76,9 @@ impl RateLimits {
     }
 
     /// `None` for a client that is not limited.
-    pub async fn judge_api(&self, address: IpAddr) -> Option<Judged> {
+    pub async fn judge_api(&self, key: Option<&Holder>, address: IpAddr) -> Option<Judged> {
         let rate = self.given.api?;
-        let client = Client::at(address)?;
+        let client = Client::with(key, address)?;
         let (rate, verdict) = match self.judge_together(client, rate).await {
             Some(verdict) => (rate, verdict),
             None => self.judge_alone(client, rate),
