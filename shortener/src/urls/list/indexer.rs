@@ -23,7 +23,7 @@ pub async fn run(db: Db, stop: CancellationToken) -> anyhow::Result<()> {
         let has_more = match store::index_some(&db, BATCH).await {
             Ok(indexed) => {
                 is_told = false;
-                indexed == BATCH.unsigned_abs()
+                indexed >= BATCH.unsigned_abs()
             }
             Err(error) => {
                 if !is_told {

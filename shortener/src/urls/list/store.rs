@@ -399,6 +399,7 @@ pub async fn index_some(db: &Db, most: i64) -> sqlx::Result<u64> {
             .fetch_one(conn)
             .await?;
         if !is_ours {
+            tx.commit().await?;
             return Ok(0);
         }
     }
@@ -414,6 +415,8 @@ pub async fn index_some(db: &Db, most: i64) -> sqlx::Result<u64> {
         .await?
     });
     if ids.is_empty() {
+        // Not dropped: a connection that is left in a guarded transaction is closed.
+        tx.commit().await?;
         return Ok(0);
     }
     let mut found = BTreeSet::new();

@@ -10,6 +10,10 @@ use crate::urls::ShortUrl;
 /// What is longer is told apart by its beginning alone.
 const MAX_CHARS: usize = 64;
 
+/// Of a host that is longer than any that DNS has, the index keeps the beginning: Postgres refuses an entry of more than a
+/// third of a page, and with it the whole batch.
+const MAX_HOST_CHARS: usize = 255;
+
 /// Goes before a whole host: in no word.
 const HOST: char = '@';
 
@@ -42,7 +46,7 @@ pub fn of_text(text: &str) -> BTreeSet<String> {
 pub fn whole_host(host: &str) -> String {
     let host = host.strip_suffix('.').unwrap_or(host);
     std::iter::once(HOST)
-        .chain(host.chars().flat_map(lower))
+        .chain(host.chars().take(MAX_HOST_CHARS).flat_map(lower))
         .collect()
 }
 
@@ -107,6 +111,20 @@ mod tests {
     fn check(code: &str, url: &str, title: Option<&str>, expected: &[&str]) {
         let words: Vec<_> = of_url(code, url, title).into_iter().collect();
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn no_word_is_longer_than_an_entry_of_an_index_may_be() {
+        let host = "\u{10428}.".repeat(2_000);
+        for word in of_url(
+            "code",
+            &format!("https://{host}example/{host}"),
+            Some(&host),
+        ) {
+            assert!(word.len() < 2_000, "{} bytes", word.len());
+        }
+        let found_by = whole_host(&host);
+        assert!(of_url("code", &format!("https://{host}"), None).contains(&found_by));
     }
 
     #[test]
