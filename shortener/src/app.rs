@@ -42,7 +42,7 @@ use crate::{
     router,
     shutdown::{Signals, Tasks},
     trace::Tracer,
-    urls::{self, http::Judgement},
+    urls::{self, creator::Creator, http::Judgement},
 };
 
 /// How many visits of links with a limit are counted at a time.
@@ -56,6 +56,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct AppState {
     pub db: Db,
     pub links: Arc<Links>,
+    pub creator: Arc<Creator>,
     pub clicks: Arc<Clicks>,
     pub redirects: Redirects,
     pub loader: Loader,
@@ -208,6 +209,7 @@ struct Running {
     access: Arc<Access>,
     recording: Arc<Recording>,
     links: Arc<Links>,
+    creator: Arc<Creator>,
     limits: Arc<RateLimits>,
     replicas: Option<Arc<Replicas>>,
 }
@@ -262,6 +264,7 @@ async fn start(
         metrics: Arc::clone(&metrics.links),
     };
     let links = Links::start(given, tasks, &stop);
+    let creator = Arc::new(Creator::start(db, tasks, &stop));
     let cleaning = retention::keep_clean(db.clone(), config.idempotency_hours, stop.clone());
     tasks.spawn_worker("idempotency keys' retention", stop.clone(), cleaning);
     let indexing = urls::list::indexer::run(db.clone(), stop.clone());
@@ -284,6 +287,7 @@ async fn start(
         access,
         recording,
         links,
+        creator,
         limits: Arc::new(limits),
         replicas,
     })
@@ -334,6 +338,7 @@ fn state(
         },
         db,
         links,
+        creator: Arc::clone(&running.creator),
         clicks,
         judgement: Judgement {
             hosts,

@@ -103,6 +103,54 @@ on_each_database! {
         assert_eq!(total(&service, "/events?event_type=created").await, CROWD);
     }
 
+    async fn urls_that_are_created_together_have_what_was_asked_for_each(service: Service) {
+        let users = [service.create_user().await, service.create_user().await];
+        let deleted = service.create_user().await;
+        assert_eq!(service.delete(&format!("/users/{deleted}")).await.status, 204);
+        let service = Arc::new(service);
+
+        let answers = at_once(&service, move |service, number| async move {
+            let owner = match number % 5 {
+                4 => 1_000_000,
+                3 => deleted,
+                other => users[other % 2],
+            };
+            let mut url = json!({
+                "user_id": owner,
+                "original_url": format!("https://example.com/{number}?a='b'&c=\"d,{{e}}\\f\""),
+                "forward_query": number % 2 == 0,
+            });
+            if number % 3 == 0 {
+                url["title"] = json!(format!("no. {number}, {{NULL}}"));
+                url["max_clicks"] = json!(number + 1);
+                url["status"] = json!(308);
+                url["expires_at"] = json!("2100-01-02T03:04:05.000006Z");
+            }
+            let answer = service.post("/urls", url.clone()).await;
+            if number % 5 > 2 {
+                answer.assert_problem(404);
+                return answer;
+            }
+            let made = answer.json();
+            for (name, value) in url.as_object().expect("an object") {
+                assert_eq!(&made[name], value, "{name} of {made}");
+            }
+            let path = format!("/urls/{}", made["id"]);
+            assert_eq!(service.get(&path).await.json(), made, "as it is stored");
+            let events = service.get(&format!("/events?url_id={}", made["id"])).await.json();
+            let details = json!({"short_code": made["short_code"], "original_url": url["original_url"]});
+            assert_eq!(events[0]["details"], details);
+            assert_eq!(events[0]["timestamp"], made["created_at"]);
+            assert_eq!(events.as_array().map(Vec::len), Some(1), "{events}");
+            answer
+        })
+        .await;
+
+        let made = count(&answers, 201, 404);
+        assert_eq!(made, CROWD * 3 / 5);
+        assert_eq!(total(&service, "/urls").await, made);
+    }
+
     async fn one_of_many_gets_a_code_that_all_want(service: Service) {
         let user = service.create_user().await;
         let service = Arc::new(service);

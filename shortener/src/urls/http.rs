@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     NewUrl, ShortUrl, Title,
+    creator::Creator,
     list::{self, UrlQuery},
     options::{OptionsChange, RedirectOptions},
     original_url::{OriginalUrl, UrlRules},
@@ -104,7 +105,7 @@ pub async fn list(
 /// `POST /urls`
 pub async fn create(
     caller: Caller,
-    State(db): State<Db>,
+    State(creator): State<Arc<Creator>>,
     State(links): State<Arc<Links>>,
     State(judgement): State<Judgement>,
     idempotency: Idempotency,
@@ -112,17 +113,17 @@ pub async fn create(
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
     let attempt = idempotency.attempt(&body);
-    if let Some(answer) = attempt.recall(&db).await? {
+    if let Some(answer) = attempt.recall(&creator.db).await? {
         return Ok(answer);
     }
     let (new, chosen) = body.read(|fields| judgement.read_new(fields, &headers))?;
     must_be_in_reach(&caller, new.user_id)?;
-    let mut work = match attempt.begin(&db).await? {
+    let mut work = match attempt.begin(&creator.db).await? {
         Begun::Before(answer) => return Ok(answer),
         Begun::Now(work) => work,
     };
     let url = match &mut work {
-        Work::Plain(db) => insert(Place::Anywhere(db), &new, chosen).await?,
+        Work::Plain(_) => creator.create(&new, chosen).await?,
         Work::InTransaction(work) => insert(Place::In(&mut work.tx), &new, chosen).await?,
     };
     let code = url.short_code.clone();

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod bulk;
 pub mod confusable;
+pub mod creator;
 pub mod edit;
 pub mod http;
 pub mod list;

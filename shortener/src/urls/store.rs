@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use serde_json::json;
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 
-use super::{NewUrl, ShortUrl, bulk::UrlRow, short_code::ShortCode};
+use super::{NewUrl, ShortUrl, bulk::UrlRow, creator::Draft, short_code::ShortCode};
 use crate::{
-    database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
+    database::{Conn, Db, Either, Tx, copy::CopyText, either, failure, timestamp::Timestamp},
     events::store as events,
 };
 
@@ -91,6 +91,62 @@ async fn insert_in_postgres(
     .bind(new.options.max_clicks)
     .bind(created(new, short_code))
     .fetch_optional(executor)
+    .await
+}
+
+/// Adds those that can be added at once, with their events: not those whose owner is missing or held by a deletion, nor
+/// those whose code is taken. One statement, or none: all or nothing is kept of those that it returns.
+pub async fn insert_together(
+    conn: &mut PgConnection,
+    drafts: &[&Draft],
+) -> sqlx::Result<Vec<ShortUrl>> {
+    if let [alone] = drafts {
+        let added = insert_in_postgres(conn, &alone.new, &alone.short_code, alone.at).await;
+        return match added {
+            Err(error) if failure::taken(&error).is_some() => Ok(Vec::new()),
+            other => other.map(Vec::from_iter),
+        };
+    }
+    let news = || drafts.iter().map(|draft| &draft.new);
+    let details = drafts
+        .iter()
+        .map(|draft| created(&draft.new, &draft.short_code));
+    // In the order of the codes, so that two such statements never wait for each other.
+    sqlx::query_as(concat!(
+        "with given as (
+             select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::smallint[],
+                 $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::bigint[], $11::text[])
+             as given (user_id, short_code, original_url, title, at, status, forward_query, starts_at, expires_at,
+                 max_clicks, details)
+         ), owner as (
+             select id from app_user where id = any($1) and deleted_at is null for share skip locked
+         ), added as (
+             insert into url (user_id, short_code, original_url, title, created_at, updated_at,
+                 redirect_status, forward_query, starts_at, expires_at, max_clicks)
+             select user_id, short_code, original_url, title, at, at, status, forward_query, starts_at, expires_at, max_clicks
+             from given where user_id in (select id from owner) order by short_code
+             on conflict do nothing
+             returning ",
+        columns!(),
+        "), logged as (
+             insert into event (url_id, user_id, event_type, occurred_at, details)
+             select added.id, added.user_id, 'created', given.at, given.details
+             from added join given using (short_code) order by added.id
+         )
+         select * from added",
+    ))
+    .bind(news().map(|new| new.user_id).collect::<Vec<_>>())
+    .bind(drafts.iter().map(|draft| draft.short_code.as_str()).collect::<Vec<_>>())
+    .bind(news().map(|new| new.original_url.as_str()).collect::<Vec<_>>())
+    .bind(news().map(|new| new.title.as_ref().map(super::Title::as_str)).collect::<Vec<_>>())
+    .bind(drafts.iter().map(|draft| draft.at).collect::<Vec<_>>())
+    .bind(news().map(|new| new.options.status as i16).collect::<Vec<_>>())
+    .bind(news().map(|new| new.options.forward_query).collect::<Vec<_>>())
+    .bind(news().map(|new| new.options.starts_at).collect::<Vec<_>>())
+    .bind(news().map(|new| new.options.expires_at).collect::<Vec<_>>())
+    .bind(news().map(|new| new.options.max_clicks).collect::<Vec<_>>())
+    .bind(details.collect::<Vec<_>>())
+    .fetch_all(conn)
     .await
 }
 
