@@ -103,6 +103,12 @@ bench: ## Measure what the service promises and write docs/benchmarks.md; BENCH_
 	cargo build --release --locked --bin shortener --bin shortener-bench
 	@scripts/bench
 
+.PHONY: load
+load: ## Put the service at LOADTEST_BASE_URL (http://127.0.0.1:8080) under load; ARGS="--users 1000", docs/load.md has the rest
+	@scripts/needs rust
+	cargo build --release --locked --bin shortener-loadtest
+	@"$$(cargo metadata --no-deps --format-version 1 --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release/shortener-loadtest" $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60); FUZZ_TARGET=name picks one
 	@scripts/needs nightly cargo-fuzz

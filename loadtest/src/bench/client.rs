@@ -18,7 +18,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{cores::Core, failures, spread::quantile, traffic::Random};
+use loadtest::chance::Random;
+
+use super::{cores::Core, failures, spread::quantile};
 
 /// Answers are shorter, but for a list of a hundred.
 const BUFFER: usize = 16 << 10;

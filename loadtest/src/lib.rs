@@ -1,0 +1,3 @@
+//! What benchmarks and load tests have in common.
+
+pub mod chance;
