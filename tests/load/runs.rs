@@ -181,3 +181,40 @@ async fn what_cannot_be_measured_is_said_in_one_sentence() {
     );
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swarm_is_held_and_its_memory_told() {
+    let database = Database::fresh(Backend::Sqlite).await;
+    let service = behind_a_proxy(&database).start().await;
+    let swarm = [
+        "swarm",
+        "--users",
+        "60",
+        "--per-process",
+        "20",
+        "--duration",
+        "2",
+        "--every",
+        "0.5",
+        "--arrivals",
+        "200",
+        "--links",
+        "5",
+    ];
+    let ended = tool::swarm(&service, &swarm);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(
+        ended.output.contains("60 users in 3 processes"),
+        "{ended:#?}"
+    );
+    assert!(
+        ended.output.contains("connected at once, at least: 60"),
+        "{ended:#?}"
+    );
+    assert!(
+        ended.output.contains("memory of the service, 1 processes"),
+        "{ended:#?}"
+    );
+    let clicks = r#"shortener_http_requests_total{code="3xx",route="redirect"}"#;
+    assert!(service.count(clicks).await > 60, "{ended:#?}");
+}

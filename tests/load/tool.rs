@@ -37,6 +37,19 @@ pub(crate) fn run_at(base_url: &str, report: &Path, arguments: &[&str]) -> Ended
         .arg("--report")
         .arg(report)
         .args(arguments);
+    end(&mut command)
+}
+
+/// A subcommand, which has no report.
+pub(crate) fn swarm(service: &Service, arguments: &[&str]) -> Ended {
+    let mut command = Command::new(binary::load_test());
+    end(command
+        .args(arguments)
+        .arg("--base-url")
+        .arg(service.url("/")))
+}
+
+fn end(command: &mut Command) -> Ended {
     let output = tokio::task::block_in_place(|| command.output()).expect("the program is there");
     let both =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());

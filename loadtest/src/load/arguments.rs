@@ -1,6 +1,10 @@
 //! What the command line can say.
 
-use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    time::Duration,
+};
 
 use goose_reqwest::Url;
 
@@ -9,10 +13,95 @@ use crate::{bounds::Bound, mix::Scenario};
 /// Puts a running URL shortener under load, and ends with 0 if it kept the bounds, with 1 if it did not, and with 2 if it could
 /// not be measured.
 #[derive(clap::Parser, Debug)]
-#[command(name = "shortener-loadtest", version)]
+#[command(
+    name = "shortener-loadtest",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub load: Plan,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Holds many users who are connected and seldom click, and says what memory each of them takes.
+    Swarm(Swarm),
+
+    /// One process of a swarm.
+    #[command(hide = true)]
+    SwarmPart(Part),
+}
+
+/// A swarm of users.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Swarm {
+    #[command(flatten)]
+    pub service: Service,
+
+    /// Users, each with a connection that stays open.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub users: u32,
+
+    /// Seconds that all of them are held.
+    #[arg(long, default_value = "60", value_parser = seconds)]
+    pub duration: Duration,
+
+    /// Seconds between two clicks of a user, on average. Proxies close a connection on which nothing happens for longer
+    /// (`keepalive_timeout` of nginx); who is cut off so comes back, and is counted.
+    #[arg(long, default_value = "20", value_parser = seconds)]
+    pub every: Duration,
+
+    /// Users who come in a second.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub arrivals: u32,
+
+    /// Most users of one process [default: what its limit on open files leaves, at most 15,000, which is also well within the
+    /// ports of one address]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub per_process: Option<u32>,
+
+    /// Address that the first process connects from; each further one has the next. 0.0.0.0 leaves it to the system.
+    #[arg(long, default_value = "127.1.0.1")]
+    pub first_source: Ipv4Addr,
+
+    /// Links that are followed.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub links: u32,
+
+    /// Processes whose memory is the service's [default: those that listen at the port of --base-url]
+    #[arg(long, value_name = "PID")]
+    pub server: Vec<u32>,
+}
+
+/// What one process of a swarm is told.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Part {
+    #[arg(long)]
+    pub server: SocketAddrV4,
+    #[arg(long)]
+    pub host: String,
+    #[arg(long)]
+    pub users: u32,
+    #[arg(long)]
+    pub source: Ipv4Addr,
+    /// That its first user says it has.
+    #[arg(long)]
+    pub first_address: Option<Ipv4Addr>,
+    #[arg(long, value_parser = seconds)]
+    pub every: Duration,
+    #[arg(long, value_parser = seconds)]
+    pub timeout: Duration,
+    /// Users who come in a second, to this process.
+    #[arg(long)]
+    pub arrivals: f64,
+    #[arg(long, value_delimiter = ',')]
+    pub codes: Vec<String>,
+    #[arg(long)]
+    pub seed: u64,
 }
 
 /// Where the service is, and who asks.
@@ -22,25 +111,24 @@ pub(crate) struct Service {
     #[arg(
         long,
         env = "LOADTEST_BASE_URL",
-        default_value = "http://127.0.0.1:8080",
-        global = true
+        default_value = "http://127.0.0.1:8080"
     )]
     pub base_url: Url,
 
     /// API key of an admin, if the service asks for one.
-    #[arg(long, env = "LOADTEST_API_KEY", hide_env_values = true, global = true)]
+    #[arg(long, env = "LOADTEST_API_KEY", hide_env_values = true)]
     pub api_key: Option<String>,
 
     /// Send no X-Forwarded-For. Without that header all users have one address, and share its rate limits.
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub no_forwarding: bool,
 
     /// The first of the addresses that users say they have, each its own.
-    #[arg(long, default_value = "198.18.0.0", global = true)]
+    #[arg(long, default_value = "198.18.0.0")]
     pub first_address: Ipv4Addr,
 
     /// Longest wait for an answer, in seconds; what takes longer has failed.
-    #[arg(long, default_value = "30", value_parser = seconds, global = true)]
+    #[arg(long, default_value = "30", value_parser = seconds)]
     pub timeout: Duration,
 }
 

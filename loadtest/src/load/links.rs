@@ -69,6 +69,10 @@ impl Links {
         self.popularity.draw(random)
     }
 
+    pub(crate) fn codes(&self) -> Vec<&str> {
+        self.all.iter().map(|link| link.code.as_str()).collect()
+    }
+
     pub(crate) fn get(&self, number: usize) -> &Link {
         &self.all[number]
     }

@@ -17,6 +17,9 @@ mod target;
 mod arrivals;
 mod users;
 
+// Many who hardly ask.
+mod swarm;
+
 // What came of it.
 mod bounds;
 mod plot;
@@ -29,7 +32,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command, Plan};
 use links::Links;
 use progress::Progress;
 use record::Record;
@@ -44,7 +47,11 @@ const NOT_MEASURED: u8 = 2;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = run(&arguments).await;
+    let outcome = match &arguments.command {
+        None => run(&arguments.load).await,
+        Some(Command::Swarm(plan)) => swarm::run(plan).await,
+        Some(Command::SwarmPart(part)) => swarm::part::run(part).await.map(|()| true),
+    };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(OUT_OF_BOUNDS),
@@ -56,8 +63,7 @@ async fn main() -> ExitCode {
 }
 
 /// Whether the service stayed within the bounds.
-async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    let plan = &arguments.load;
+async fn run(plan: &Plan) -> anyhow::Result<bool> {
     let target = Arc::new(Target::reach(&plan.service).await?);
     let links = Arc::new(Links::create(&target, plan.links).await?);
     let record = Arc::new(Record::start());

@@ -93,7 +93,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    fn add(&mut self, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
         let micros = u64::try_from(outcome.latency.as_micros()).unwrap_or(LONGEST);
         self.latencies.saturating_record(micros.max(1));
         if let Some(failure) = &outcome.failure {
