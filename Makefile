@@ -38,6 +38,11 @@ test-compose: ## As root: run docker-compose.yml on an engine of its own and bre
 	@scripts/needs rust curl jq postgres-18 engine docker-compose
 	@PROFILE=$(PROFILE) BRIEF=$(BRIEF) KEEP=$(KEEP) scripts/test-compose
 
+.PHONY: chaos
+chaos: ## As root: kill, freeze, restart and re-create what docker-compose.yml runs, under load, and write docs/chaos.md; PROFILE=dev builds quicker
+	@scripts/needs rust curl jq postgres-18 engine docker-compose
+	@PROFILE=$(PROFILE) CHAOS=1 KEEP=$(KEEP) scripts/test-compose
+
 .PHONY: test-quick
 test-quick: ## Run the unit and tidy tests alone: no database, nothing to install
 	@scripts/needs rust
