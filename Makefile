@@ -38,6 +38,11 @@ test-compose: ## As root: run docker-compose.yml on an engine of its own and bre
 	@scripts/needs rust curl jq postgres-18 engine docker-compose
 	@PROFILE=$(PROFILE) BRIEF=$(BRIEF) KEEP=$(KEEP) scripts/test-compose
 
+.PHONY: chaos
+chaos: ## As root: kill, freeze, restart and re-create what docker-compose.yml runs, under load, and write docs/chaos.md; PROFILE=dev builds quicker
+	@scripts/needs rust curl jq postgres-18 engine docker-compose
+	@PROFILE=$(PROFILE) CHAOS=1 KEEP=$(KEEP) scripts/test-compose
+
 .PHONY: test-quick
 test-quick: ## Run the unit and tidy tests alone: no database, nothing to install
 	@scripts/needs rust
@@ -102,6 +107,12 @@ bench: ## Measure what the service promises and write docs/benchmarks.md; BENCH_
 	@scripts/needs rust postgres-15 nginx wrk redis
 	cargo build --release --locked --bin shortener --bin shortener-bench
 	@scripts/bench
+
+.PHONY: load
+load: ## Put the service at LOADTEST_BASE_URL (http://127.0.0.1:8080) under load; ARGS="--users 1000", docs/load.md has the rest
+	@scripts/needs rust
+	cargo build --release --locked --bin shortener-loadtest
+	@"$$(cargo metadata --no-deps --format-version 1 --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release/shortener-loadtest" $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60); FUZZ_TARGET=name picks one

@@ -9,6 +9,7 @@ mod visitors;
 // What the stack does.
 mod alerts;
 mod contract;
+mod drills;
 mod faults;
 mod front_door;
 mod healthy;

@@ -148,6 +148,24 @@ impl Stack {
         kill_process(pid.expect("it runs"), Signal::KILL).expect("we are root");
     }
 
+    /// All processes of a service, as this machine numbers them.
+    pub(crate) fn processes(&self, service: &str) -> Vec<i32> {
+        let container = self.container(service);
+        let listed = run(Command::new("docker").args(["top", &container, "-eo", "pid"]));
+        let pids = listed.lines().skip(1);
+        pids.filter_map(|pid| pid.trim().parse().ok()).collect()
+    }
+
+    /// Whether a link of that user can be made now.
+    pub(crate) async fn can_create(&self, user_id: &Value) -> bool {
+        let url = json!({"user_id": user_id, "original_url": "https://example.com/again", "title": "Again"});
+        let request = self.request(Method::POST, "/urls").json(&url);
+        let request = request.timeout(Duration::from_secs(5));
+        try_send(request)
+            .await
+            .is_ok_and(|answer| answer.status == 201)
+    }
+
     /// Has containers take addresses of a network, until those that were free before are gone.
     pub(crate) fn squat(&self, network: &str, name: &str) -> Squatter {
         let image = self.inspect("nginx", "{{.Config.Image}}");
@@ -256,6 +274,15 @@ fn try_run(command: &mut Command) -> Result<String, String> {
         let said = String::from_utf8_lossy(&output.stderr);
         Err(format!("{command:?}: {said}"))
     }
+}
+
+/// What may be decided, and need not.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a run is for belongs to the run, not to a test"
+)]
+pub(crate) fn optional_setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Whether this run is the short one.

@@ -21,6 +21,12 @@ pub fn operator() -> &'static Path {
     PATH.get_or_init(|| find("SHORTENER_OPERATOR_BIN", "shortener-operator", "operator"))
 }
 
+/// The load test: `SHORTENER_LOADTEST_BIN`, else as the service.
+pub fn load_test() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("SHORTENER_LOADTEST_BIN", "shortener-loadtest", "loadtest"))
+}
+
 fn find(variable: &str, program: &str, sources: &str) -> PathBuf {
     from_environment(variable).unwrap_or_else(|| from_target_folder(program, sources))
 }

@@ -9,6 +9,7 @@ use axum::http::{
         ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, HOST, HeaderName, REFERER, USER_AGENT,
     },
 };
+use loadtest::chance::Random;
 use shortener::{
     clicks::{
         journal::{Journal, JournalDirectory, Options},
@@ -21,7 +22,7 @@ use shortener::{
 use super::{
     Plan, Section, meter,
     spread::Spread,
-    traffic::{Click, Random, Traffic},
+    traffic::{Click, Traffic},
 };
 
 /// Appended per thread and round.

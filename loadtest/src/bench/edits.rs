@@ -5,6 +5,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use harness::{database::Database, service::Service};
 
+use loadtest::chance::Random;
+
 use super::{
     Plan, Section, Stage,
     client::{Client, Outcome, Pace},
@@ -13,7 +15,7 @@ use super::{
     links::{self, Links},
     ours,
     spread::Spread,
-    traffic::{Random, Traffic},
+    traffic::Traffic,
 };
 
 /// Links that are edited and followed.

@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use anyhow::ensure;
 use harness::{database::Database, service::Service};
 
+use loadtest::chance::Random;
+
 use super::{
     Plan, Section, Stage,
     client::{Client, Outcome, Pace},
@@ -13,7 +15,7 @@ use super::{
     links::{self, Links},
     ours::{self, Lookups},
     spread::Spread,
-    traffic::{Random, Traffic},
+    traffic::Traffic,
 };
 
 /// Where throughput is looked at; latency alone is, with one connection.

@@ -5,6 +5,7 @@ mod store;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
+use loadtest::chance::Random;
 use sqlx::PgConnection;
 
 use shortener::{
@@ -12,7 +13,7 @@ use shortener::{
     urls::list::{NEIGHBOURHOOD, words::of_url},
 };
 
-use super::traffic::{Click, Random, Traffic};
+use super::traffic::{Click, Traffic};
 
 /// A user has so many.
 const PER_USER: u32 = 100;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use clap::Parser as _;
 use harness::postgres::Cluster;
+use loadtest::chance::Random;
 use prometheus::Registry;
 use shortener::{
     clicks::{
@@ -27,7 +28,7 @@ use super::{
     Plan, Section,
     meter::{self, Meter, Taken},
     spread::Spread,
-    traffic::{Random, Traffic},
+    traffic::Traffic,
 };
 
 const URLS: usize = 100_000;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use harness::{database::Database, service::Service};
+use loadtest::chance::Random;
 use sqlx::PgConnection;
 
 use super::store;
@@ -14,7 +15,7 @@ use crate::bench::{
     cores::Core,
     links::{self, Links},
     ours::{self, Lookups},
-    traffic::{Random, Traffic},
+    traffic::Traffic,
     window::Cast,
 };
 

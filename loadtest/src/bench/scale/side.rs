@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use harness::{database::Database, service::Service};
+use loadtest::chance::Random;
 
 use crate::bench::{
     Stage,
     client::{Client, Outcome, Pace, Requests},
     links::{self, Links},
     ours::{self, Lookups},
-    traffic::{Random, Traffic},
+    traffic::Traffic,
 };
 
 const CONNECTIONS: u32 = 64;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use loadtest::chance::Random;
 use shortener::{
     clicks::{
         rollup::{OpenDay, Slot},
@@ -15,7 +16,7 @@ use shortener::{
 use sqlx::{Connection as _, PgConnection};
 
 use super::store;
-use crate::bench::traffic::{Random, Traffic};
+use crate::bench::traffic::Traffic;
 
 const MICROS_PER_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 

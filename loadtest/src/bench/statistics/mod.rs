@@ -11,10 +11,12 @@ use std::{
 use anyhow::ensure;
 use harness::{database::Database, postgres::Cluster, service::Service};
 
+use loadtest::chance::Random;
+
 use super::{
     Plan, Section, meter,
     spread::{Spread, quantile},
-    traffic::{Random, Traffic},
+    traffic::Traffic,
 };
 
 const URLS: u32 = 10_000;
