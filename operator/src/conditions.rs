@@ -83,6 +83,7 @@ pub enum Reason {
     SeriesDoubled,
     WriteRefused,
     DriftContested,
+    MigrationOverdue,
     MigrationFailed,
     CredentialsMissing,
     SecretMissing,
@@ -90,7 +91,7 @@ pub enum Reason {
     HostInUse,
     NameInUse,
     LimitExceeded,
-    InvalidSpec,
+    MajorMismatch,
     LimitUnknown,
     NotReadable,
     SingleReplica,
@@ -167,7 +168,8 @@ impl Reason {
             | Self::NoSeries
             | Self::SeriesDoubled
             | Self::WriteRefused
-            | Self::DriftContested => Class::Fault,
+            | Self::DriftContested
+            | Self::MigrationOverdue => Class::Fault,
             Self::MigrationFailed
             | Self::CredentialsMissing
             | Self::SecretMissing
@@ -175,7 +177,7 @@ impl Reason {
             | Self::HostInUse
             | Self::NameInUse
             | Self::LimitExceeded
-            | Self::InvalidSpec => Class::Stalled,
+            | Self::MajorMismatch => Class::Stalled,
             Self::LimitUnknown | Self::NotReadable => Class::Unknown,
             Self::Paused | Self::SingleReplica | Self::SingleNode | Self::SingleDatabase => {
                 Class::Notice
@@ -250,7 +252,8 @@ fn summary(findings: &[Finding]) -> Vec<(About, &'static str, String, String)> {
             Class::Stalled => 0,
             Class::Fault => 1,
             // A part that waits for another says less than the other.
-            _ if finding.reason == Reason::WaitingForMigration => 3,
+            _ if finding.reason == Reason::WaitingForMigration => 4,
+            _ if finding.reason == Reason::WaitingForDatabase => 3,
             _ => 2,
         });
     let is = |about, finding: Option<&Finding>, otherwise: (&str, &str)| match finding {
@@ -313,6 +316,35 @@ mod tests {
 
     fn pair(status: &str, reason: &str) -> (String, String) {
         (status.to_owned(), reason.to_owned())
+    }
+
+    /// The variants of an enum of this file.
+    fn variants(name: &str) -> Vec<String> {
+        let (_, rest) = include_str!("conditions.rs")
+            .split_once(&format!("pub enum {name} {{"))
+            .unwrap();
+        let (body, _) = rest.split_once("\n}").unwrap();
+        let lines = body.lines().map(str::trim);
+        let names = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+        names
+            .map(|line| match line.trim_end_matches(',') {
+                "CrdNotInstalled" => Reason::CrdNotInstalled.name(),
+                name => name.to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_page_of_conditions_has_each_of_them_and_each_reason() {
+        let page = include_str!("../../docs/conditions.md");
+        for about in variants("About") {
+            assert!(page.contains(&format!("### `{about}`\n")), "{about}");
+        }
+        let reasons = variants("Reason");
+        assert!(reasons.len() > 40, "{reasons:?}");
+        for reason in reasons {
+            assert!(page.contains(&format!("`{reason}`")), "{reason}");
+        }
     }
 
     #[test]

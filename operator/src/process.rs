@@ -23,7 +23,9 @@ use crate::{
     admin,
     config::Config,
     connection,
-    controller::{Context, Error, Guarded, apply::drift::Drift, poll, reconcile, retry, watch},
+    controller::{
+        Context, Error, Guarded, apply::drift::Drift, claim, poll, reconcile, retry, watch,
+    },
     lease::{Elector, Leadership},
     metrics::Metrics,
     random,
@@ -86,6 +88,7 @@ fn context(
         known: RwLock::new(BTreeSet::new()),
         drift: Drift::default(),
         retries: retry::Retries::default(),
+        neglected: claim::Neglected::default(),
         own_namespace: config.own_namespace(),
     })
 }

@@ -1,7 +1,7 @@
 //! The chart, with the real Helm: what it renders is taken by a strict server, it upgrades and uninstalls without touching data,
 //! and wrong values are refused.
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{collections::BTreeSet, path::Path, process::Command, sync::Arc};
 
 use harness::kubernetes::{
     control_plane::{ControlPlane, Foreign},
@@ -135,6 +135,36 @@ async fn pods_of_the_operator_keep_to_the_restricted_standard() {
     api.try_out(harness::kubernetes::kind::POD, &pod)
         .await
         .expect("the namespace enforces the standard");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_releases_of_one_name_that_look_after_one_namespace_share_no_right_there() {
+    let helm = Helm::of(&*ControlPlane::shared().await);
+    let values = ["namespaces=[\"default\"]", "crds.enabled=false"];
+    let names = async |namespace: &str| -> BTreeSet<String> {
+        let objects = helm.template(namespace, &values).await;
+        let there = objects
+            .iter()
+            .filter(|object| object["metadata"]["namespace"] == "default");
+        there
+            .map(|object| format!("{} {}", object["kind"], object["metadata"]["name"]))
+            .collect()
+    };
+    let (first, second) = (names("kube-public").await, names("kube-system").await);
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert!(first.is_disjoint(&second), "{first:?}, {second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_policies_of_services_find_the_operator_by_its_labels() {
+    let helm = Helm::of(&*ControlPlane::shared().await);
+    let objects = helm.template("default", &["crds.enabled=false"]).await;
+    let deployment = objects
+        .iter()
+        .find(|object| object["kind"] == DEPLOYMENT.kind)
+        .expect("there is one");
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(labels["app.kubernetes.io/name"], "shortener-operator");
 }
 
 /// The chart of the commit before, or this one where there was none.

@@ -87,6 +87,80 @@ async fn a_policy_that_is_changed_applies_to_what_was_made_before() {
     assert!(lab.api.find(PERSISTENT_VOLUME_CLAIM, CLAIM).await.is_some());
 }
 
+/// Waits until deleting the resource would take neither this Secret nor the volume along.
+async fn is_let_go(lab: &Lab, secret: &str) {
+    lab.holds("the credentials are nobody's", async || {
+        let secret = lab.api.get(SECRET, secret).await;
+        secret["metadata"]["ownerReferences"]
+            .as_array()
+            .is_none_or(Vec::is_empty)
+    })
+    .await;
+    lab.holds("the volume is kept", async || {
+        let set = lab.api.get(STATEFUL_SET, "links-postgres").await;
+        set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Retain"
+    })
+    .await;
+    lab.holds("the volume is nobody's", async || {
+        let claim = lab.api.get(PERSISTENT_VOLUME_CLAIM, CLAIM).await;
+        claim["metadata"]["ownerReferences"]
+            .as_array()
+            .is_none_or(Vec::is_empty)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retain_holds_for_a_resource_that_cannot_be_carried_out() {
+    let lab = Lab::new().await;
+    lab.apply(&with("links", json!({"deletionPolicy": "Delete"})))
+        .await;
+    lab.settles("links").await;
+    lab.appears(PERSISTENT_VOLUME_CLAIM, CLAIM).await;
+    // Without its password, nothing of the spec is carried out any more.
+    lab.api.delete(SECRET, "links-postgres").await;
+    lab.nudge("links").await;
+    lab.reports("links", "PostgresReady", "False", "CredentialsMissing")
+        .await;
+    lab.apply(&with("links", json!({"deletionPolicy": "Retain"})))
+        .await;
+    is_let_go(&lab, "links-admin-key").await;
+
+    lab.api.delete(URL_SHORTENER, "links").await;
+    lab.goes(STATEFUL_SET, "links-postgres").await;
+    assert!(lab.api.find(SECRET, "links-admin-key").await.is_some());
+    let claim = lab.api.get(PERSISTENT_VOLUME_CLAIM, CLAIM).await;
+    assert!(
+        claim["metadata"]["deletionTimestamp"].is_null(),
+        "{claim:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retain_holds_for_a_resource_that_is_paused() {
+    let lab = Lab::new().await;
+    lab.apply(&with("links", json!({"deletionPolicy": "Delete"})))
+        .await;
+    lab.settles("links").await;
+    lab.appears(PERSISTENT_VOLUME_CLAIM, CLAIM).await;
+    let paused = json!({"deletionPolicy": "Retain", "management": "Paused"});
+    lab.apply(&with("links", paused)).await;
+    is_let_go(&lab, "links-postgres").await;
+    // And what let it go is in nobody's way later.
+    lab.apply(&with("links", json!({"deletionPolicy": "Delete"})))
+        .await;
+    lab.holds("the credentials are the resource's again", async || {
+        let secret = lab.api.get(SECRET, "links-postgres").await;
+        secret["metadata"]["ownerReferences"].is_array()
+    })
+    .await;
+    lab.holds("the volume is, too", async || {
+        let set = lab.api.get(STATEFUL_SET, "links-postgres").await;
+        set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_is_never_drawn_again_over_a_volume_that_has_another() {
     let lab = Lab::new().await;

@@ -228,20 +228,12 @@ pub(crate) async fn allow(
 ) -> Settings {
     let list = format!("namespaces={}", Value::from(watched.to_vec()));
     let values = [&*list, "crds.enabled=false", "rbac.aggregate=false"];
-    for mut object in Helm::of(plane).template(api.namespace(), &values).await {
+    for object in Helm::of(plane).template(api.namespace(), &values).await {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let kind = Kind::named(&text(&object["apiVersion"]), &text(&object["kind"]));
         let is_right = object["apiVersion"] == "rbac.authorization.k8s.io/v1";
         if let Some(kind) = kind.filter(|kind| is_right || *kind == SERVICE_ACCOUNT) {
             let namespace = text(&object["metadata"]["namespace"]);
-            if !namespace.is_empty() && namespace != api.namespace() {
-                // Another operator may have rights there, by objects of the same names.
-                for name in ["/metadata/name", "/roleRef/name"] {
-                    if let Some(name) = object.pointer_mut(name) {
-                        *name = format!("{}-of-{}", text(name), api.namespace()).into();
-                    }
-                }
-            }
             let name = text(&object["metadata"]["name"]);
             let applied = api
                 .within(&namespace)

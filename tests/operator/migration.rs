@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use harness::kubernetes::{
-    kind::{DEPLOYMENT, JOB, POD},
+    kind::{DEPLOYMENT, JOB, PERSISTENT_VOLUME_CLAIM, POD},
     kubelet::Fate,
 };
 use serde_json::{Value, json};
@@ -89,8 +89,8 @@ async fn migrations(lab: &Lab) -> BTreeSet<String> {
 
 /// Reports a Job as failed for good.
 async fn fail(lab: &Lab, name: &str) {
-    let deadline = json!({"spec": {"activeDeadlineSeconds": 1}});
-    lab.api.merge(JOB, name, &deadline).await;
+    let no_more = json!({"spec": {"backoffLimit": 0}});
+    lab.api.merge(JOB, name, &no_more).await;
     lab.holds("the Job has failed", async || {
         let job = lab.api.find(JOB, name).await.unwrap_or_default();
         let conditions = job["status"]["conditions"]
@@ -102,6 +102,63 @@ async fn fail(lab: &Lab, name: &str) {
             .any(|condition| condition["type"] == "Failed" && condition["status"] == "True")
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_ran_out_of_time_is_tried_again() {
+    let lab = Lab::new().await;
+    lab.kubelet.set(Fate::Wait);
+    lab.apply(&minimal("links")).await;
+    let job = lab
+        .wait("there is a migration", async || {
+            lab.api.list(JOB).await.first().cloned()
+        })
+        .await;
+    let name = job["metadata"]["name"].as_str().expect("it has a name");
+    // A shorter deadline, which the operator would put right at once.
+    lab.apply(&with("links", json!({"management": "Paused"})))
+        .await;
+    lab.reports("links", "RolledOut", "False", "Paused").await;
+    let deadline = json!({"spec": {"activeDeadlineSeconds": 1}});
+    lab.api.merge(JOB, name, &deadline).await;
+    lab.reports("links", "MigrationReady", "False", "MigrationOverdue")
+        .await;
+    lab.apply(&minimal("links")).await;
+    lab.holds("there is another", async || {
+        let found = lab.api.find(JOB, name).await;
+        found.is_some_and(|found| found["metadata"]["uid"] != job["metadata"]["uid"])
+    })
+    .await;
+    lab.kubelet.set(Fate::Work);
+    lab.settles("links").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_that_was_made_anew_gets_its_schema() {
+    let lab = Lab::new().await;
+    lab.apply(&minimal("links")).await;
+    lab.settles("links").await;
+    let first = migrations(&lab).await;
+    let claim = "data-links-postgres-0";
+    let uid = lab.api.get(PERSISTENT_VOLUME_CLAIM, claim).await["metadata"]["uid"].clone();
+    lab.api.delete(PERSISTENT_VOLUME_CLAIM, claim).await;
+    // Nobody is there to see that no pod uses it any more.
+    let unprotected = json!({"metadata": {"finalizers": null}});
+    lab.api
+        .merge(PERSISTENT_VOLUME_CLAIM, claim, &unprotected)
+        .await;
+    lab.api.delete(POD, "links-postgres-0").await;
+    lab.holds("there is another volume", async || {
+        let found = lab.api.find(PERSISTENT_VOLUME_CLAIM, claim).await;
+        found.is_some_and(|found| found["metadata"]["uid"] != uid)
+    })
+    .await;
+    lab.holds("there is another migration", async || {
+        let now = migrations(&lab).await;
+        !now.is_empty() && now.is_disjoint(&first)
+    })
+    .await;
+    lab.settles("links").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,8 @@ use harness::{
     },
 };
 
+use serde_json::json;
+
 use crate::{
     lab::{Lab, PATIENCE, allow, condition, fresh_name},
     resource::minimal,
@@ -84,8 +86,7 @@ async fn a_second_operator_keeps_its_hands_off_what_another_looks_after_and_says
     .await;
 
     // It sees this change, and leaves it to the first.
-    let spoilt =
-        serde_json::json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 9}}}});
+    let spoilt = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 9}}}});
     lab.api
         .try_patch(DEPLOYMENT, "links", Patch::Merge, &spoilt)
         .await
@@ -97,6 +98,39 @@ async fn a_second_operator_keeps_its_hands_off_what_another_looks_after_and_says
     .await;
     let writes = audit.writes_of(&user);
     assert!(writes.is_empty(), "{writes:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_was_moved_takes_over_what_somebody_gives_it() {
+    let lab = Lab::new().await;
+    lab.apply(&minimal("links")).await;
+    lab.settles("links").await;
+    let Lab {
+        operator,
+        api,
+        plane,
+        kubelet: _kubelet,
+        ..
+    } = lab;
+    drop(operator);
+    let home = plane.make_namespace(&fresh_name()).await;
+    let watched = vec![api.namespace().to_owned()];
+    let settings = allow(&plane, &home, &watched, plane.addr()).await;
+    let moved = Operator::start(&settings).await;
+    let says = async || moved.output().contains("urlshortener.dev/managed-from=");
+    eventually::holds("it says what to do", PATIENCE, says).await;
+
+    let decided =
+        json!({"metadata": {"annotations": {"urlshortener.dev/managed-from": home.namespace()}}});
+    api.merge(URL_SHORTENER, "links", &decided).await;
+    eventually::holds("it has taken over", PATIENCE, async || {
+        let resource = api.get(URL_SHORTENER, "links").await;
+        resource["status"]["managedFrom"] == home.namespace()
+    })
+    .await;
+    api.delete(SERVICE_ACCOUNT, "links").await;
+    let made = async || api.find(SERVICE_ACCOUNT, "links").await;
+    eventually::some("it is looked after", PATIENCE, made).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use harness::kubernetes::{
     kind::{DEPLOYMENT, EVENT, RESOURCE_QUOTA, SECRET, SERVICE, URL_SHORTENER},
     kubelet::Fate,
+    operator::Operator,
 };
 use serde_json::{Value, json};
 
@@ -195,6 +196,78 @@ async fn of_two_resources_on_one_database_the_younger_keeps_its_hands_off() {
     assert!(told.message.contains("/older"), "{}", told.message);
     assert!(lab.api.find(DEPLOYMENT, "younger").await.is_none());
     lab.settles("older").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_resources_that_come_together_on_one_database_one_is_carried_out() {
+    let lab = Lab::new().await;
+    let secret = database_secret("database", "links");
+    lab.api
+        .create(SECRET, &secret)
+        .await
+        .expect("it can be made");
+    let Lab {
+        operator,
+        settings,
+        kubelet,
+        api,
+        plane,
+    } = lab;
+    // While nobody looks, so that both are new to whoever does.
+    drop(operator);
+    for name in ["one", "two"] {
+        api.apply(URL_SHORTENER, &lean(name, "database")).await;
+    }
+    let lab = Lab {
+        operator: Operator::start(&settings).await,
+        settings,
+        kubelet,
+        api,
+        plane,
+    };
+    let reason = async |name: &str| {
+        let ready = lab.condition(name, "Ready").await?;
+        Some((ready.status, ready.reason))
+    };
+    let is = |found: &Option<(String, String)>, status: &str, reason: &str| {
+        found
+            .as_ref()
+            .is_some_and(|found| found.0 == status && found.1 == reason)
+    };
+    lab.holds("one is served, and the other told", async || {
+        let both = [reason("one").await, reason("two").await];
+        let served = both.iter().filter(|found| is(found, "True", "Available"));
+        let told = both
+            .iter()
+            .filter(|found| is(found, "False", "DatabaseInUse"));
+        served.count() == 1 && told.count() == 1
+    })
+    .await;
+    assert_eq!(lab.api.list(DEPLOYMENT).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_somebody_else_has_made_is_left_to_them() {
+    let lab = Lab::new().await;
+    let theirs = json!({"metadata": {"name": "links-postgres"}, "stringData": {"token": "theirs"}});
+    lab.api
+        .create(SECRET, &theirs)
+        .await
+        .expect("it can be made");
+    lab.apply(&with("links", json!({"deletionPolicy": "Delete"})))
+        .await;
+    let resource = lab.reports("links", "Stalled", "True", "NameInUse").await;
+    let told = condition(&resource, "Stalled").expect("it is reported");
+    assert!(told.message.contains("links-postgres"), "{}", told.message);
+    let secret = lab.api.get(SECRET, "links-postgres").await;
+    assert!(secret["metadata"]["labels"].is_null(), "{secret:#}");
+    assert!(
+        secret["metadata"]["ownerReferences"].is_null(),
+        "{secret:#}"
+    );
+
+    lab.api.delete(SECRET, "links-postgres").await;
+    lab.settles("links").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Context,
-    build::{Desired, Object, Plan, labels, secrets},
+    build::{Desired, Object, Plan, labels, migration, secrets},
     compare, digest,
     observe::{self, Objects, Observed},
 };
@@ -147,6 +147,12 @@ async fn settle(
         }
         return Ok((write(ctx, plan, object, &body).await?, None));
     };
+    if object.kind == Kind::Job && migration::is_overdue(live) {
+        // That it is gone makes us look again, and make the next.
+        let uid = live["metadata"]["uid"].as_str().map(str::to_owned);
+        delete(ctx, plan, Kind::Job, object.name(), uid).await?;
+        return Ok((live.clone(), None));
+    }
     let is_new = live["metadata"]["annotations"][APPLIED] != digest.as_str();
     // Lists leave out what kind their items are.
     let mut asked = body.clone();
@@ -215,12 +221,7 @@ async fn stranger(ctx: &Context, plan: &Plan, object: &Object) -> kube::Result<O
     else {
         return Ok(None);
     };
-    let labels = found.metadata.labels.as_ref();
-    let has = |name: &str, value: &str| {
-        labels.is_some_and(|labels| labels.get(name).is_some_and(|found| found == value))
-    };
-    let is_ours = has(labels::MANAGED_BY, labels::MANAGER) && has(labels::INSTANCE, &plan.name);
-    if is_ours || observe::is_owned(&found.metadata, &plan.uid) {
+    if observe::is_ours(&found.metadata, &plan.name, &plan.uid) {
         return Ok(None);
     }
     let text = format!(

@@ -7,11 +7,13 @@
 
 pub mod apply;
 pub mod build;
+pub mod claim;
 pub mod compare;
 pub mod digest;
 pub mod observe;
 pub mod poll;
 pub mod report;
+pub mod retention;
 pub mod retry;
 pub mod validate;
 pub mod watch;
@@ -29,7 +31,9 @@ use kube::{
     runtime::{controller::Action, events::Recorder, reflector::Store},
 };
 
-use self::{apply::drift::Drift, report::Seen, retry::Retries, validate::Refusal};
+use self::{
+    apply::drift::Drift, claim::Neglected, report::Seen, retry::Retries, validate::Refusal,
+};
 use crate::{
     conditions::{Class, Finding},
     crd::{Management, UrlShortener},
@@ -43,6 +47,9 @@ pub type Guarded = DeserializeGuard<UrlShortener>;
 
 /// Everything is looked at again after this long, whatever the watches say.
 const RESYNC: Duration = Duration::from_mins(5);
+
+/// Just after the start.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// While something is under way that nothing tells of, such as an autoscaler's end.
 const VERY_SOON: Duration = Duration::from_secs(4);
@@ -64,6 +71,7 @@ pub struct Context {
     pub known: RwLock<BTreeSet<Kind>>,
     pub drift: Drift,
     pub retries: Retries,
+    pub neglected: Neglected,
     /// Where our Lease is.
     pub own_namespace: String,
 }
@@ -111,6 +119,10 @@ pub async fn reconcile(guarded: Arc<Guarded>, ctx: Arc<Context>) -> Result<Actio
     if !ctx.leadership.holds() {
         return Ok(Action::await_change());
     }
+    // Until it is known which kinds there are, everything would look as if it were missing.
+    if ctx.known_kinds().is_empty() {
+        return Ok(Action::requeue(AT_ONCE));
+    }
     let started = Instant::now();
     let active = ctx.metrics.start();
     let resource = match &guarded.0 {
@@ -136,18 +148,27 @@ async fn carry_out(cached: &UrlShortener, ctx: &Context) -> Result<Action, Error
         Some(resource) if resource.metadata.deletion_timestamp.is_none() => resource,
         _ => return Ok(Action::await_change()),
     };
-    if let Some(other) = other_operator(ctx, &resource).await {
+    if let Some(other) = claim::of_another(ctx, &resource).await {
         tracing::warn!(
-            "{namespace}/{name} is looked after by the operator in the namespace {other}: hands off"
+            "{namespace}/{name} is looked after by the operator in the namespace {other}: hands off. If that one is gone, say `kubectl annotate --overwrite --namespace {namespace} urlshorteners {name} {}={}`",
+            claim::MANAGED_FROM,
+            ctx.own_namespace
         );
-        return Ok(Action::requeue(RESYNC));
+        let is_settled = claim::is_observed(&resource);
+        return Ok(Action::requeue(if is_settled { RESYNC } else { SOON }));
     }
     let observed = observe::observe(ctx, &resource)
         .await
         .map_err(Error::Observe)?;
+    let retained = retention::carry_out(ctx, &resource, &observed.live)
+        .await
+        .map_err(Error::Apply);
     let plan = match validate::validate(&resource, &observed, &mut crate::random::secret) {
         Ok(plan) => plan,
-        Err(Refusal(finding)) => return refuse(ctx, &resource, finding).await,
+        Err(Refusal(finding)) => {
+            let after = refuse(ctx, &resource, finding).await?;
+            return retained.map(|()| after);
+        }
     };
     let seen = Seen::of(&observed);
     let mut applied = if resource.spec.management == Management::Paused {
@@ -167,6 +188,7 @@ async fn carry_out(cached: &UrlShortener, ctx: &Context) -> Result<Action, Error
     if let Some(error) = applied.failure.take() {
         return Err(Error::Apply(error));
     }
+    retained?;
     Ok(Action::requeue(retry::jittered(after)))
 }
 
@@ -187,7 +209,7 @@ fn next_look(conditions: &[Condition]) -> Duration {
     RESYNC
 }
 
-/// Nothing is touched; the status says why.
+/// Nothing is touched, but for whose the data is; the status says why.
 async fn refuse(ctx: &Context, resource: &UrlShortener, finding: Finding) -> Result<Action, Error> {
     let after = if finding.reason.class() == Class::Stalled {
         SOON
@@ -199,17 +221,4 @@ async fn refuse(ctx: &Context, resource: &UrlShortener, finding: Finding) -> Res
         .await
         .map_err(Error::Report)?;
     Ok(Action::requeue(retry::jittered(after)))
-}
-
-/// The namespace of another operator that looks after this resource, and lives.
-async fn other_operator(ctx: &Context, resource: &UrlShortener) -> Option<String> {
-    let claimed = resource.status.as_ref()?.managed_from.clone()?;
-    if claimed == ctx.own_namespace {
-        return None;
-    }
-    match crate::lease::is_held(&ctx.client, &claimed, Timestamp::now()).await {
-        Ok(false) => None,
-        // Whoever may not look cannot know, and keeps off.
-        Ok(true) | Err(_) => Some(claimed),
-    }
 }

@@ -176,6 +176,7 @@ pub async fn resources(
             Ok(Event::Delete(resource)) => {
                 shelf.deleted(&resource);
                 ctx.retries.forget(&super::retry::key(&resource));
+                ctx.neglected.forget(&super::retry::key(&resource));
             }
         }
     }

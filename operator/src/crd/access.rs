@@ -43,11 +43,11 @@ pub enum AuthType {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct NetworkPolicy {
-    /// `Enabled`: only the service reaches the managed Postgres and Redis, and only `metricsFrom` the metrics. It does nothing in a
+    /// `Enabled`: only the service reaches the managed Postgres and Redis, and only `metricsFrom` and the operator the metrics. It does nothing in a
     /// cluster whose network does not enforce policies.
     pub mode: Switch,
 
-    /// Who may read the metrics. Nobody, if left out while the policy is enabled.
+    /// Who may read the metrics. Nobody but the operator, if left out while the policy is enabled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub metrics_from: Vec<Peer>,

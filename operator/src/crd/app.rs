@@ -152,7 +152,8 @@ pub struct Rollout {
     #[schemars(range(min = 1, max = 20))]
     pub max_surge: i32,
 
-    /// How long requests under way may take when a pod ends, in seconds.
+    /// How long requests under way may take when a pod ends, in seconds; and after them, how long what the journal has may take into
+    /// the database.
     #[schemars(range(min = 1, max = 3600))]
     pub drain_seconds: i32,
 }

@@ -70,12 +70,13 @@ pub struct UrlShortenerSpec {
     #[serde(default)]
     pub image: Image,
 
-    /// `Paused`: the operator looks and reports, but changes nothing.
+    /// `Paused`: the operator looks and reports, but changes nothing, except that `deletionPolicy: Retain` holds at once.
     #[serde(default)]
     pub management: Management,
 
     /// What becomes of the data when this resource is deleted. `Retain` leaves the managed Postgres with its volume, and the
-    /// generated Secrets: a resource of the same name finds them again. `Delete` leaves nothing.
+    /// generated Secrets: a resource of the same name finds them again. `Delete` leaves nothing. `Retain` holds even while the rest
+    /// of the spec cannot be carried out.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 

@@ -36,7 +36,7 @@ pub struct ServiceMonitor {
     #[schemars(extend("maxProperties" = 16))]
     pub labels: BTreeMap<String, String>,
 
-    /// How often the metrics are read.
+    /// How often the metrics are read. Autoscaling takes the rate over four of them, and over a minute at least.
     #[schemars(length(max = 8), extend("x-kubernetes-validations" = [{
         "rule": "self.matches('^[1-9][0-9]{0,3}(s|m)$')",
         "message": "give the interval in seconds or minutes, such as 15s or 1m",
@@ -51,6 +51,17 @@ impl Default for ServiceMonitor {
             labels: BTreeMap::new(),
             interval: "15s".to_owned(),
         }
+    }
+}
+
+impl ServiceMonitor {
+    /// Its rule lets in seconds and minutes alone.
+    pub fn interval_seconds(&self) -> i64 {
+        let minutes = self.interval.strip_suffix('m').map(|text| (text, 60));
+        let seconds = self.interval.strip_suffix('s').map(|text| (text, 1));
+        let given = minutes.or(seconds);
+        let given = given.and_then(|(text, unit)| Some(text.parse::<i64>().ok()? * unit));
+        given.unwrap_or(15)
     }
 }
 

@@ -81,7 +81,7 @@ impl Redis {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Exporters {
-    /// Of the managed Postgres.
+    /// Of the managed Postgres. CloudNativePG has metrics of its own.
     pub postgres: Switch,
 
     /// Of the managed Redis.

@@ -15,16 +15,23 @@ use crate::{
 /// Load balancers take this long to learn that a pod ends; until then it goes on as before.
 const PRE_STOP_SECONDS: i32 = 5;
 
-/// After the last request, the journal is drained into the database.
-const JOURNAL_DRAIN_SECONDS: i32 = 15;
+/// After both drains, the rest is written out: the audit log, traces, the lease.
+const ENDING_SECONDS: i32 = 15;
 
 /// The journal's files are rounded up, and other files lie beside it.
 const MARGIN_BYTES: i64 = 256 << 20;
+
+/// The largest bulk file, which lies beside the journal while it is loaded: two at once fit into the margin. A journal that fills up
+/// meanwhile would have the kubelet evict the pod, clicks included.
+const BULK_BYTES: i64 = MARGIN_BYTES / 2;
 
 /// Of the memory that a pod may use, the part for cached links. The rest is for requests and the journal's pages.
 const CACHE_SHARE: i64 = 3;
 
 const DEFAULT_CACHE_BYTES: i64 = 256 << 20;
+
+/// On pods, a digest of the Secrets that they take.
+pub const SECRETS: &str = "urlshortener.dev/secrets";
 
 pub fn build(plan: &Plan) -> Option<Object> {
     let image = plan.app_image.as_ref()?;
@@ -75,7 +82,8 @@ fn template(plan: &Plan, image: &str) -> Value {
         let limit = (journal_bytes(plan) + MARGIN_BYTES).to_string();
         volumes.push(json!({"name": "data", "emptyDir": {"sizeLimit": limit}}));
     }
-    let grace = PRE_STOP_SECONDS + app.rollout.drain_seconds + JOURNAL_DRAIN_SECONDS;
+    // Requests are drained for so long, and then the journal into the database for as long again.
+    let grace = PRE_STOP_SECONDS + 2 * app.rollout.drain_seconds + ENDING_SECONDS;
     let mut spec = json!({
         "serviceAccountName": plan.name,
         "automountServiceAccountToken": false,
@@ -94,7 +102,7 @@ fn template(plan: &Plan, image: &str) -> Value {
     }
     let mut metadata = json!({"labels": labels(plan, Part::App)});
     if let Some(digest) = &plan.secrets_digest {
-        metadata["annotations"] = json!({"urlshortener.dev/secrets": digest});
+        metadata["annotations"] = json!({SECRETS: digest});
     }
     json!({"metadata": metadata, "spec": spec})
 }
@@ -152,6 +160,7 @@ fn settings(plan: &Plan) -> (Vec<Value>, Vec<Mounted>) {
             plan.connections.pool.into(),
         ),
         number("SHORTENER_JOURNAL_MAX_BYTES", journal_bytes(plan)),
+        number("SHORTENER_MAX_BULK_BYTES", BULK_BYTES),
         number("SHORTENER_CACHE_MAX_BYTES", cache_bytes(plan)),
     ]);
     if !spec.access.trusted_proxies.is_empty() {

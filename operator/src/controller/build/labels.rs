@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Plan;
 
 pub const MANAGER: &str = "shortener-operator";
+pub const NAME: &str = "app.kubernetes.io/name";
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub const COMPONENT: &str = "app.kubernetes.io/component";
@@ -39,7 +40,7 @@ impl Part {
 pub fn labels(plan: &Plan, part: Part) -> Value {
     let (name, component) = part.names();
     json!({
-        "app.kubernetes.io/name": name,
+        NAME: name,
         INSTANCE: plan.name,
         COMPONENT: component,
         "app.kubernetes.io/part-of": "urlshortener",
@@ -51,7 +52,7 @@ pub fn labels(plan: &Plan, part: Part) -> Value {
 pub fn selector(plan: &Plan, part: Part) -> Value {
     let (name, component) = part.names();
     json!({
-        "app.kubernetes.io/name": name,
+        NAME: name,
         INSTANCE: plan.name,
         COMPONENT: component,
     })

@@ -7,7 +7,10 @@ use super::{
     labels::{Part, labels, owned},
     pod::{self, variable},
 };
-use crate::{controller::digest, kinds::Kind};
+use crate::{
+    controller::{digest, report},
+    kinds::Kind,
+};
 
 /// For a database that is only being made.
 const DATABASE_WAIT_SECONDS: i32 = 600;
@@ -15,7 +18,8 @@ const DATABASE_WAIT_SECONDS: i32 = 600;
 /// After this long somebody should look.
 const DEADLINE_SECONDS: i32 = 3600;
 
-/// The name of the Job for an image on a database: each pair has one of its own, so that reverting the spec finds the old one.
+/// The name of the Job for an image on a database: each pair has one of its own. `database` is the identity of what the schema is in,
+/// not its name, so that a database that was made anew gets its schema, too.
 pub fn name(resource: &str, image: &str, database: &str) -> String {
     let digest = digest::short(format!("{image}\n{database}").as_bytes());
     // Ten digits leave the name below the 63 characters of a label.
@@ -23,7 +27,15 @@ pub fn name(resource: &str, image: &str, database: &str) -> String {
     format!("{resource}-migrate-{short}")
 }
 
+/// Whether a Job was given up by its deadline, and not for what it met: a node that was missing, or a database that came too late.
+pub fn is_overdue(job: &Value) -> bool {
+    let failed = report::condition(job, "Failed");
+    failed
+        .is_some_and(|failed| failed["status"] == "True" && failed["reason"] == "DeadlineExceeded")
+}
+
 pub fn build(plan: &Plan) -> Option<Object> {
+    let name = plan.migration_job.as_ref()?;
     let (mut variables, mounted) = pod::database(plan);
     variables.extend([
         variable(
@@ -37,10 +49,6 @@ pub fn build(plan: &Plan) -> Option<Object> {
         variable("SHORTENER_LOG_FORMAT", "json"),
         variable("SHORTENER_DATA_DIR", "/tmp"),
     ]);
-    // A pooler refuses a parameter that it does not know.
-    if plan.session_secret().is_none() {
-        variables.push(variable("PGOPTIONS", "-c lock_timeout=30s"));
-    }
     let mut volumes: Vec<_> = mounted
         .iter()
         .map(|mounted| mounted.volume.clone())
@@ -56,7 +64,7 @@ pub fn build(plan: &Plan) -> Option<Object> {
             "spec": pod_spec(plan, &variables, &volumes, &mounts),
         },
     });
-    let metadata = owned(plan, &plan.migration_job, Part::Migration);
+    let metadata = owned(plan, name, Part::Migration);
     Some(Object::new(
         Kind::Job,
         json!({"metadata": metadata, "spec": spec}),
@@ -90,6 +98,15 @@ fn pod_spec(plan: &Plan, variables: &[Value], volumes: &[Value], mounts: &[Value
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_that_ran_out_of_time_is_told_from_one_that_failed() {
+        let job = |status: &str, reason: &str| json!({"status": {"conditions": [{"type": "Failed", "status": status, "reason": reason}]}});
+        assert!(is_overdue(&job("True", "DeadlineExceeded")));
+        assert!(!is_overdue(&job("True", "BackoffLimitExceeded")));
+        assert!(!is_overdue(&job("False", "DeadlineExceeded")));
+        assert!(!is_overdue(&json!({})));
+    }
 
     #[test]
     fn each_image_and_database_has_a_job_of_its_own_with_a_name_that_fits() {

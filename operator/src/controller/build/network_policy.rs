@@ -13,6 +13,9 @@ use crate::{
     kinds::Kind,
 };
 
+/// The API server puts it on every namespace.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
 pub fn build(plan: &Plan) -> Vec<Object> {
     if plan.spec.network_policy.mode == Switch::Disabled {
         return Vec::new();
@@ -43,9 +46,20 @@ pub fn build(plan: &Plan) -> Vec<Object> {
 
 /// Anybody may follow a link. The kubelet's probes are never subject to a policy.
 fn app(plan: &Plan) -> Vec<Value> {
-    let mut rules = vec![json!({"ports": [port(8080)]})];
-    rules.extend(metrics(plan, 8081));
-    rules
+    let mut readers = json!(plan.spec.network_policy.metrics_from);
+    // The operator reads there how many clicks were lost.
+    let operator = json!({
+        "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: plan.operator_namespace}},
+        "podSelector": {"matchLabels": {labels::NAME: labels::MANAGER}},
+    });
+    readers
+        .as_array_mut()
+        .expect("a list is one in JSON, too")
+        .push(operator);
+    vec![
+        json!({"ports": [port(8080)]}),
+        json!({"from": readers, "ports": [port(8081)]}),
+    ]
 }
 
 fn store(plan: &Plan, service: i32, exporter: Option<i32>, from: &[Part]) -> Vec<Value> {

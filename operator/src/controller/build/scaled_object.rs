@@ -7,7 +7,10 @@ use super::{
     labels::{Part, owned},
 };
 use crate::{
-    crd::scaling::{Autoscaled, FallbackBehavior},
+    crd::{
+        UrlShortenerSpec,
+        scaling::{Autoscaled, FallbackBehavior},
+    },
     kinds::Kind,
 };
 
@@ -49,11 +52,19 @@ pub fn build(plan: &Plan) -> Option<Object> {
     ))
 }
 
+/// Over how long the rate is taken, in seconds. In less than four readings, one that fails leaves no rate; and less than a minute
+/// would scale by noise.
+fn window(spec: &UrlShortenerSpec) -> i64 {
+    const SHORTEST: i64 = 60;
+    (4 * spec.monitoring.service_monitor.interval_seconds()).max(SHORTEST)
+}
+
 /// The rate of requests to all replicas. Without data there is no number, and so no decision: a number made up for that case
 /// would take replicas away whenever Prometheus has lost sight of them.
-pub fn query(namespace: &str, name: &str) -> String {
+pub fn query(namespace: &str, name: &str, spec: &UrlShortenerSpec) -> String {
+    let window = window(spec);
     format!(
-        r#"sum(rate(shortener_http_requests_total{{namespace="{namespace}",service="{name}"}}[1m]))"#
+        r#"sum(rate(shortener_http_requests_total{{namespace="{namespace}",service="{name}"}}[{window}s]))"#
     )
 }
 
@@ -64,7 +75,7 @@ fn trigger(plan: &Plan, autoscaled: &Autoscaled) -> Value {
         // KEDA takes texts here.
         "metadata": {
             "serverAddress": autoscaled.prometheus.server_address,
-            "query": query(&plan.namespace, &plan.name),
+            "query": query(&plan.namespace, &plan.name, &plan.spec),
             "threshold": autoscaled.target.request_rate.per_replica.to_string(),
             "ignoreNullValues": "false",
         },

@@ -14,6 +14,21 @@ use crate::{
 /// User and database of the managed Postgres.
 pub const USER: &str = "shortener";
 
+/// The major version that has written the volume which the password opens. It outlives the resource with both.
+pub const MAJOR: &str = "urlshortener.dev/postgres-major";
+
+/// The address of the managed Postgres.
+pub fn url(resource: &str, password: &str) -> String {
+    let host = labels::postgres_name(resource);
+    format!("postgres://{USER}:{password}@{host}:5432/{USER}")
+}
+
+fn with_major(plan: &Plan, mut metadata: Value) -> Value {
+    let major = plan.spec.postgres.managed().major;
+    metadata["annotations"] = json!({MAJOR: major.to_string()});
+    metadata
+}
+
 pub fn build(plan: &Plan) -> Vec<Object> {
     let mut secrets = Vec::new();
     if plan.spec.access.auth.kind == AuthType::ApiKeys {
@@ -25,7 +40,7 @@ pub fn build(plan: &Plan) -> Vec<Object> {
     }
     if plan.spec.postgres.kind == PostgresType::Managed {
         let name = labels::postgres_name(&plan.name);
-        let metadata = data(plan, &name, Part::Postgres);
+        let metadata = with_major(plan, data(plan, &name, Part::Postgres));
         secrets.push(Object::new(Kind::Secret, json!({"metadata": metadata})));
     }
     secrets
@@ -35,22 +50,20 @@ pub fn build(plan: &Plan) -> Vec<Object> {
 /// can take it back when the policy changes.
 pub fn new(plan: &Plan) -> Vec<Object> {
     let mut secrets = Vec::new();
-    let mut add = |name: String, part: Part, content: Value| {
-        let body = json!({"metadata": labels::kept(plan, &name, part), "type": "Opaque", "stringData": content});
+    let mut add = |metadata: Value, content: Value| {
+        let body = json!({"metadata": metadata, "type": "Opaque", "stringData": content});
         secrets.push(Object::new(Kind::Secret, body));
     };
     if let Some(key) = &plan.new_secrets.admin_key {
-        add(
-            labels::admin_key_name(&plan.name),
-            Part::App,
-            json!({"key": key}),
-        );
+        let name = labels::admin_key_name(&plan.name);
+        add(labels::kept(plan, &name, Part::App), json!({"key": key}));
     }
     if let Some(password) = &plan.new_secrets.postgres_password {
         let name = labels::postgres_name(&plan.name);
-        let url = format!("postgres://{USER}:{password}@{name}:5432/{USER}");
+        let url = url(&plan.name, password);
         let content = json!({"username": USER, "password": password, "url": url});
-        add(name, Part::Postgres, content);
+        let metadata = labels::kept(plan, &name, Part::Postgres);
+        add(with_major(plan, metadata), content);
     }
     secrets
 }

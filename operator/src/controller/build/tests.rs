@@ -12,9 +12,16 @@ use k8s_openapi::api::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Object, Plan, build, migration};
+use super::{Object, Plan, build, migration, scaled_object};
 use crate::{
-    controller::{compare, observe::Observed, validate},
+    controller::{
+        compare,
+        observe::{
+            Observed,
+            secrets::{Generated, Given, State},
+        },
+        validate,
+    },
     crd::UrlShortener,
     kinds::Kind,
 };
@@ -60,6 +67,45 @@ const VOLUMES: &str = r#"{
     "access": {"auth": {"type": "Off"}}
 }"#;
 
+/// A cluster that knows every kind, in which each database is there.
+fn observed() -> Observed {
+    let mut observed = Observed {
+        known: BTreeSet::from(Kind::ALL),
+        ..Observed::default()
+    };
+    for name in ["acme-postgres", "acme-admin-key"] {
+        let generated = Generated {
+            body: json!({}),
+            digest: name.to_owned(),
+        };
+        observed
+            .secrets
+            .generated
+            .insert(name.to_owned(), generated);
+    }
+    observed.secrets.postgres_volume = Some("volume".to_owned());
+    observed.operator_namespace = "operators".to_owned();
+    let given = |name: &str, key: &'static str, is_database: bool| Given {
+        name: name.to_owned(),
+        key,
+        state: State::Present {
+            digest: "digest".to_owned(),
+            identity: "identity".to_owned(),
+            uid: "secret".to_owned(),
+        },
+        is_database,
+    };
+    observed.secrets.given = vec![
+        given("pg", "url", true),
+        given("acme-postgres-app", "uri", false),
+    ];
+    let cluster = json!({"metadata": {"uid": "cluster"}});
+    observed
+        .live
+        .insert((Kind::Cluster, "acme-postgres".to_owned()), cluster);
+    observed
+}
+
 /// The plan for a resource whose name differs from every constant of ours, in a cluster that knows every kind.
 fn plan(spec: &str) -> Plan {
     let resource: UrlShortener = serde_json::from_value(json!({
@@ -69,15 +115,14 @@ fn plan(spec: &str) -> Plan {
         "spec": serde_json::from_str::<Value>(spec).unwrap(),
     }))
     .unwrap();
-    let mut observed = Observed {
-        known: BTreeSet::from(Kind::ALL),
-        ..Observed::default()
-    };
+    let mut observed = observed();
     let mut draw = || "drawn".to_owned();
     let first = validate::validate(&resource, &observed, &mut draw).unwrap();
     assert_eq!(first.app_image, None, "nothing runs before the migration");
     let job = json!({"status": {"conditions": [{"type": "Complete", "status": "True"}]}});
-    observed.live.insert((Kind::Job, first.migration_job), job);
+    observed
+        .live
+        .insert((Kind::Job, first.migration_job.unwrap()), job);
     validate::validate(&resource, &observed, &mut draw).unwrap()
 }
 
@@ -209,7 +254,74 @@ fn a_pod_has_time_to_leave_the_load_balancer_to_drain_and_to_record() {
         .as_i64()
         .unwrap();
     let grace = pod["terminationGracePeriodSeconds"].as_i64().unwrap();
-    assert!(grace > sleep + 60, "{grace}");
+    assert!(grace >= sleep + 60 + 60 + 15, "{grace}");
+}
+
+/// What a container of the service is told.
+fn setting(objects: &[Object], name: &str) -> String {
+    let deployment = find(objects, Kind::Deployment, "acme");
+    let pod = &deployment["spec"]["template"]["spec"];
+    let variables = pod["containers"][0]["env"].as_array().unwrap();
+    let found = variables.iter().find(|variable| variable["name"] == name);
+    found.unwrap()["value"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_full_journal_and_two_uploads_fit_on_the_volume() {
+    let objects = objects(PRODUCTION);
+    let number = |name: &str| setting(&objects, name).parse::<i64>().unwrap();
+    let deployment = find(&objects, Kind::Deployment, "acme");
+    let volumes = &deployment["spec"]["template"]["spec"]["volumes"];
+    let data = volumes.as_array().unwrap().iter();
+    let data = data.into_iter().find(|volume| volume["name"] == "data");
+    let size: i64 = data.unwrap()["emptyDir"]["sizeLimit"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let journal = number("SHORTENER_JOURNAL_MAX_BYTES");
+    assert!(journal + 2 * number("SHORTENER_MAX_BULK_BYTES") <= size);
+}
+
+#[test]
+fn the_rate_is_taken_over_four_readings_and_a_minute_at_least() {
+    let query = |interval: &str| {
+        let mut plan = plan(PRODUCTION);
+        plan.spec.monitoring.service_monitor.interval = interval.to_owned();
+        scaled_object::query("web", "acme", &plan.spec)
+    };
+    assert!(query("5s").contains("[60s]"), "{}", query("5s"));
+    assert!(query("30s").contains("[120s]"), "{}", query("30s"));
+    assert!(query("2m").contains("[480s]"), "{}", query("2m"));
+}
+
+#[test]
+fn a_policy_lets_the_operator_read_the_metrics_and_nobody_else_who_was_not_named() {
+    let peers = |metrics_from: &str| {
+        let spec = format!(
+            r#"{{"version": "1", "networkPolicy": {{"mode": "Enabled", "metricsFrom": {metrics_from}}}}}"#
+        );
+        let policy = find(&objects(&spec), Kind::NetworkPolicy, "acme");
+        let rules = policy["spec"]["ingress"].as_array().unwrap().clone();
+        let metrics = rules.iter().find(|rule| rule["ports"][0]["port"] == 8081);
+        metrics.unwrap()["from"].as_array().unwrap().clone()
+    };
+    let operator = json!({
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "operators"}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "shortener-operator"}},
+    });
+    assert_eq!(peers("[]"), std::slice::from_ref(&operator));
+    let named = json!({"podSelector": {"matchLabels": {"app": "prometheus"}}});
+    let both = peers(&json!([named]).to_string());
+    assert_eq!(both, [named, operator]);
+}
+
+#[test]
+fn a_migration_asks_for_nothing_that_a_pooler_could_refuse() {
+    for spec in [MINIMAL, PRODUCTION, VOLUMES] {
+        let job = migration::build(&plan(spec)).unwrap();
+        assert!(!job.body.to_string().contains("PGOPTIONS"));
+    }
 }
 
 #[test]
@@ -237,7 +349,7 @@ fn each_version_has_a_migration_of_its_own() {
     let plan = plan(MINIMAL);
     let mut next = plan.clone();
     next.image = "urlshortener/shortener:1.5.0".to_owned();
-    next.migration_job = migration::name("acme", &next.image, "acme-postgres");
+    next.migration_job = Some(migration::name("acme", &next.image, "volume"));
     assert_ne!(plan.migration_job, next.migration_job);
     let job = migration::build(&next).unwrap();
     assert_eq!(

@@ -37,6 +37,8 @@ pub struct Observed {
     pub flow: Option<Flow>,
     pub clicks: Clicks,
     pub neighbours: Vec<Neighbour>,
+    /// Where this operator is.
+    pub operator_namespace: String,
 }
 
 pub async fn observe(ctx: &Context, resource: &UrlShortener) -> kube::Result<Observed> {
@@ -54,10 +56,11 @@ pub async fn observe(ctx: &Context, resource: &UrlShortener) -> kube::Result<Obs
         async { Ok(prometheus::observe(&ctx.http, namespace, name, &resource.spec).await) },
     )
     .await?;
+    let neighbours = neighbours::observe(client, resource, &ctx.resources()).await?;
     let clicks = clicks::observe(&ctx.http, &pods.addresses).await;
     let mut live: Objects = lists.into_iter().flatten().collect();
-    for (name, body) in &secrets.generated {
-        live.insert((Kind::Secret, name.clone()), body.clone());
+    for (name, secret) in &secrets.generated {
+        live.insert((Kind::Secret, name.clone()), secret.body.clone());
     }
     Ok(Observed {
         known,
@@ -67,12 +70,8 @@ pub async fn observe(ctx: &Context, resource: &UrlShortener) -> kube::Result<Obs
         pods,
         flow,
         clicks,
-        neighbours: neighbours::of(
-            resource,
-            ctx.resources()
-                .iter()
-                .filter_map(|guard| guard.0.as_ref().ok()),
-        ),
+        neighbours,
+        operator_namespace: ctx.own_namespace.clone(),
     })
 }
 
@@ -132,10 +131,38 @@ async fn has_autoscaler(
         .is_some())
 }
 
-/// Whether `metadata` says that the object belongs to the resource with this identity.
-pub fn is_owned(metadata: &ObjectMeta, uid: &str) -> bool {
-    let owners = metadata.owner_references.iter().flatten();
-    owners
-        .into_iter()
-        .any(|owner| owner.uid == uid && owner.controller == Some(true))
+/// Whether an object was made for the resource with this name and identity: by its labels, since data has no owner, or by its owner.
+pub fn is_ours(metadata: &ObjectMeta, name: &str, uid: &str) -> bool {
+    let has = |label: &str, value: &str| {
+        let labels = metadata.labels.as_ref();
+        labels.is_some_and(|labels| labels.get(label).is_some_and(|found| found == value))
+    };
+    let mut owners = metadata.owner_references.iter().flatten();
+    (has(labels::MANAGED_BY, labels::MANAGER) && has(labels::INSTANCE, name))
+        || owners.any(|owner| owner.uid == uid && owner.controller == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(metadata: Value, expected: bool) {
+        let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
+        assert_eq!(is_ours(&metadata, "links", "7b9c"), expected);
+    }
+
+    #[test]
+    fn an_object_is_ours_by_both_labels_or_by_its_owner() {
+        let labels = |manager: &str, instance: &str| json!({"labels": {labels::MANAGED_BY: manager, labels::INSTANCE: instance}});
+        check(labels(labels::MANAGER, "links"), true);
+        check(labels(labels::MANAGER, "other"), false);
+        check(labels("Helm", "links"), false);
+        let owner = |uid: &str| json!({"ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n", "uid": uid, "controller": true}]});
+        check(owner("7b9c"), true);
+        check(owner("other"), false);
+        check(json!({}), false);
+    }
 }

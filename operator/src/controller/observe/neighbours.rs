@@ -1,43 +1,64 @@
 //! Other resources, as far as they could be in the way of this one.
 
-use crate::crd::UrlShortener;
+use std::sync::Arc;
 
-/// An older resource: where two want the same, the older one has it.
+use kube::Client;
+
+use super::{super::Guarded, secrets};
+use crate::crd::{UrlShortener, postgres::PostgresType};
+
+/// Another resource. Where two want the same host, the older one has it; where two want the same database, the one that uses it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Neighbour {
     pub name: String,
     pub namespace: String,
+    pub is_older: bool,
     pub hosts: Vec<String>,
     pub database_identity: Option<String>,
+    /// Whether it has been carried out with this database.
+    pub has_database: bool,
 }
 
-/// Those that are older than `resource`.
-pub fn of<'a>(
+/// Those that are older than `resource`, or have a database. An older one that nothing was reported of yet, since it was made in the same
+/// moment, is asked itself: it has its database already.
+pub async fn observe(
+    client: &Client,
     resource: &UrlShortener,
-    all: impl Iterator<Item = &'a UrlShortener>,
-) -> Vec<Neighbour> {
-    let mine = age(resource);
-    let older = all.filter(|other| age(other) < mine);
-    older
-        .map(|other| Neighbour {
-            name: other.metadata.name.clone().unwrap_or_default(),
-            namespace: other.metadata.namespace.clone().unwrap_or_default(),
-            hosts: if other.spec.is_exposed() {
-                other
-                    .spec
-                    .hosts
-                    .iter()
-                    .map(|host| host.name.clone())
-                    .collect()
-            } else {
-                Vec::new()
-            },
-            database_identity: other
-                .status
-                .as_ref()
-                .and_then(|status| status.database_identity.clone()),
-        })
-        .collect()
+    all: &[Arc<Guarded>],
+) -> kube::Result<Vec<Neighbour>> {
+    let is_external = resource.spec.postgres.kind == PostgresType::External;
+    let mut neighbours = Vec::new();
+    for other in all.iter().filter_map(|guard| guard.0.as_ref().ok()) {
+        let mut neighbour = neighbour(resource, other);
+        if other.metadata.uid == resource.metadata.uid
+            || !(neighbour.is_older || neighbour.has_database)
+        {
+            continue;
+        }
+        if is_external && !neighbour.has_database {
+            neighbour.database_identity = secrets::database(client, other).await?;
+        }
+        neighbours.push(neighbour);
+    }
+    Ok(neighbours)
+}
+
+fn neighbour(resource: &UrlShortener, other: &UrlShortener) -> Neighbour {
+    let hosts = other.spec.hosts.iter().map(|host| host.name.clone());
+    let status = other.status.as_ref();
+    let identity = status.and_then(|status| status.database_identity.clone());
+    Neighbour {
+        name: other.metadata.name.clone().unwrap_or_default(),
+        namespace: other.metadata.namespace.clone().unwrap_or_default(),
+        is_older: age(other) < age(resource),
+        hosts: if other.spec.is_exposed() {
+            hosts.collect()
+        } else {
+            Vec::new()
+        },
+        has_database: identity.is_some(),
+        database_identity: identity,
+    }
 }
 
 /// The uid decides between two of one second.

@@ -39,7 +39,7 @@ pub async fn observe(
     }
     let of = format!(r#"shortener_build_info{{namespace="{namespace}",service="{name}"}}"#);
     let queries = [
-        scaled_object::query(namespace, name),
+        scaled_object::query(namespace, name, spec),
         format!("count({of})"),
         format!("count(count by (instance) ({of}))"),
     ];

@@ -1,25 +1,36 @@
-//! Secrets, read by name. Of those that we make, only whether they exist; of those of others, what their addresses tell.
+//! Secrets, read by name. What they hold is not kept, but for digests, and for what the addresses of databases tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
-use kube::{Api, Client, api::DynamicObject};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::super::{build::labels, digest};
-use crate::{
-    crd::{UrlShortener, access::AuthType, postgres::PostgresType, redis::RedisType},
-    kinds::Kind,
+use super::{
+    super::{build::labels, digest},
+    is_ours,
 };
+use crate::crd::{UrlShortener, access::AuthType, postgres::PostgresType, redis::RedisType};
 
 #[derive(Debug, Default)]
 pub struct Secrets {
-    /// Generated ones that exist, without what they hold.
-    pub generated: BTreeMap<String, Value>,
-    /// Whether the volume of the managed Postgres exists.
-    pub has_postgres_volume: bool,
+    /// Generated ones that exist.
+    pub generated: BTreeMap<String, Generated>,
+    /// Secrets of others that have the name of a generated one.
+    pub strangers: BTreeSet<String>,
+    /// The identity of the managed Postgres's volume, if there is one.
+    pub postgres_volume: Option<String>,
     /// Those of others that the spec names.
     pub given: Vec<Given>,
+}
+
+/// A Secret that we have made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Generated {
+    /// Without what it holds.
+    pub body: Value,
+    /// A digest of what pods take from it, which others may have changed.
+    pub digest: String,
 }
 
 /// A Secret that others write.
@@ -37,10 +48,11 @@ pub enum State {
     Missing,
     /// The Secret is there, and the key is not.
     WithoutKey,
-    /// A digest of all that it holds, and one of the server and database that it leads to.
+    /// A digest of all that it holds, one of the server and database that it leads to, and the identity of the Secret itself.
     Present {
         digest: String,
         identity: String,
+        uid: String,
     },
 }
 
@@ -48,21 +60,26 @@ pub async fn observe(client: &Client, resource: &UrlShortener) -> kube::Result<S
     let name = resource.metadata.name.as_deref().unwrap_or_default();
     let namespace = resource.metadata.namespace.as_deref().unwrap_or_default();
     let mut secrets = Secrets::default();
-    let metadata: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), namespace, &Kind::Secret.api_resource());
-    for name in [labels::admin_key_name(name), labels::postgres_name(name)] {
-        if let Some(found) = metadata.get_metadata_opt(&name).await? {
-            secrets
-                .generated
-                .insert(name, json!({"metadata": found.metadata}));
+    let uid = resource.metadata.uid.as_deref().unwrap_or_default();
+    let full: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let made = [
+        (labels::admin_key_name(name), "key"),
+        (labels::postgres_name(name), "url"),
+    ];
+    for (secret, key) in made {
+        match full.get_opt(&secret).await? {
+            Some(found) if is_ours(&found.metadata, name, uid) => {
+                secrets.generated.insert(secret, generated(&found, key));
+            }
+            Some(_) => drop(secrets.strangers.insert(secret)),
+            None => {}
         }
     }
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     let volume = claims
         .get_metadata_opt(&labels::postgres_claim(name))
         .await?;
-    secrets.has_postgres_volume = volume.is_some();
-    let full: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    secrets.postgres_volume = volume.and_then(|volume| volume.metadata.uid);
     for (name, key, is_database) in named(resource) {
         let state = match full.get_opt(&name).await? {
             None => State::Missing,
@@ -114,15 +131,38 @@ fn named(resource: &UrlShortener) -> Vec<(String, &'static str, bool)> {
     names
 }
 
+/// The identity of the database of a resource, if somebody else runs it and its Secret is there.
+pub async fn database(client: &Client, resource: &UrlShortener) -> kube::Result<Option<String>> {
+    let namespace = resource.metadata.namespace.as_deref().unwrap_or_default();
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let named = named(resource);
+    let Some((name, key, _)) = named.iter().find(|(.., is_database)| *is_database) else {
+        return Ok(None);
+    };
+    let found = api.get_opt(name).await?;
+    Ok(match found.map(|secret| read(&secret, key)) {
+        Some(State::Present { identity, .. }) => Some(identity),
+        Some(State::Missing | State::WithoutKey) | None => None,
+    })
+}
+
+fn generated(secret: &Secret, key: &str) -> Generated {
+    let value = secret.data.as_ref().and_then(|data| data.get(key));
+    Generated {
+        body: json!({"metadata": secret.metadata}),
+        digest: digest::short(value.map_or(&[], |value| &value.0)),
+    }
+}
+
 fn read(secret: &Secret, key: &str) -> State {
-    let data = secret.data.clone().unwrap_or_default();
-    let Some(url) = data.get(key) else {
+    let Some(url) = secret.data.as_ref().and_then(|data| data.get(key)) else {
         return State::WithoutKey;
     };
     let identity = identity(&String::from_utf8_lossy(&url.0));
     State::Present {
         digest: digest::short(&url.0),
         identity: digest::short(identity.as_bytes()),
+        uid: secret.metadata.uid.clone().unwrap_or_default(),
     }
 }
 

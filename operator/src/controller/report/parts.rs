@@ -10,6 +10,7 @@ use crate::{
         build::{
             Plan,
             labels::{self, Part},
+            migration,
         },
     },
     crd::{exposure::ExposureType, postgres::PostgresType, redis::RedisType},
@@ -43,8 +44,8 @@ fn number(object: &Value, path: &str) -> i64 {
 fn app(plan: &Plan, seen: &Seen, workload: Option<&Value>) -> Finding {
     let Some(workload) = workload.filter(|workload| workload.is_object()) else {
         let text = format!(
-            "the first replicas start once the Job {} has made the schema",
-            plan.migration_job
+            "the first replicas start once {} has made the schema",
+            job_name(plan)
         );
         return Finding::new(About::AppReady, Reason::WaitingForMigration, text);
     };
@@ -97,8 +98,9 @@ fn rollout(plan: &Plan, seen: &Seen, workload: Option<&Value>) -> Finding {
     }
     if !plan.makes.migrated {
         let text = format!(
-            "{} is rolled out once the Job {} has migrated the schema",
-            plan.spec.version, plan.migration_job
+            "{} is rolled out once {} has migrated the schema",
+            plan.spec.version,
+            job_name(plan)
         );
         return Finding::new(About::RolledOut, Reason::WaitingForMigration, text);
     }
@@ -112,12 +114,29 @@ fn rollout(plan: &Plan, seen: &Seen, workload: Option<&Value>) -> Finding {
     Finding::new(About::RolledOut, Reason::RollingOut, text)
 }
 
+fn job_name(plan: &Plan) -> String {
+    let name = plan.migration_job.as_ref();
+    name.map_or_else(
+        || "a Job, which waits for the database,".to_owned(),
+        |name| format!("the Job {name}"),
+    )
+}
+
 fn migration(plan: &Plan, seen: &Seen, applied: &Applied) -> Finding {
-    let name = &plan.migration_job;
+    let Some(name) = &plan.migration_job else {
+        let text = "the schema is made once the database is there: see PostgresReady";
+        return Finding::new(About::MigrationReady, Reason::WaitingForDatabase, text);
+    };
     let job = applied.live.get(&(Kind::Job, name.clone()));
     let failed = job
         .and_then(|job| condition(job, "Failed"))
         .filter(|failed| failed["status"] == "True");
+    if job.is_some_and(migration::is_overdue) {
+        let text = format!(
+            "the Job {name} has not ended within its time, and is tried again. Replicas of the version before go on serving. If it comes to that again, look whether its pod starts, and what holds locks in the database"
+        );
+        return Finding::new(About::MigrationReady, Reason::MigrationOverdue, text);
+    }
     if let Some(failed) = failed {
         let why = failed["message"].as_str().unwrap_or_default();
         let text = format!(

@@ -2,6 +2,8 @@
 //! secrets that do not exist yet.
 
 pub mod connections;
+pub mod credentials;
+pub mod database;
 pub mod plan;
 pub mod replicas;
 
@@ -11,18 +13,17 @@ use serde_json::Value;
 
 use self::{
     connections::Connections,
-    plan::{Makes, NewSecrets, Plan},
+    plan::{Makes, Plan},
     replicas::{Live, ScaledObject},
 };
 use super::{
     build::{labels, migration},
-    digest,
-    observe::{Observed, secrets},
+    observe::Observed,
 };
 use crate::{
     conditions::{About, Finding, Reason},
     crd::{
-        UrlShortener, UrlShortenerSpec, access::AuthType, exposure::ExposureType, monitoring::Mode,
+        UrlShortener, UrlShortenerSpec, exposure::ExposureType, monitoring::Mode,
         postgres::PostgresType, status::ResolvedDefaults,
     },
     kinds::Kind,
@@ -59,10 +60,12 @@ pub fn validate(
     let spec = &resource.spec;
     let name = resource.metadata.name.clone().unwrap_or_default();
     let mut findings = Vec::new();
-    let database_identity = database(spec, observed)?;
-    let new_secrets = new_secrets(&name, spec, observed, draw)?;
+    let database_identity = database::identity(resource, observed)?;
+    let new_secrets = credentials::new(&name, spec, observed, draw)?;
+    database::major(&name, spec, observed)?;
     let image = image(spec);
-    let migration_job = migration::name(&name, &image, &database_key(&name, spec));
+    let migration_job = database::key(&name, spec, observed)
+        .map(|database| migration::name(&name, &image, &database));
     let connections = Connections::of(spec);
     let connections_finding = connections.finding();
     let (scale, scaling_finding) = replicas::decide(&spec.scaling, live(&name, spec, observed));
@@ -73,7 +76,7 @@ pub fn validate(
             .as_ref()
             .map(super::observe::prometheus::Flow::finding),
     );
-    let makes = makes(resource, observed, &migration_job, &mut findings);
+    let makes = makes(resource, observed, migration_job.as_ref(), &mut findings);
     findings.push(connections_finding);
     let app_image = if makes.migrated {
         Some(image.clone())
@@ -83,6 +86,7 @@ pub fn validate(
     Ok(Plan {
         namespace: resource.metadata.namespace.clone().unwrap_or_default(),
         uid: resource.metadata.uid.clone().unwrap_or_default(),
+        operator_namespace: observed.operator_namespace.clone(),
         spec: spec.clone(),
         image,
         app_image,
@@ -90,8 +94,8 @@ pub fn validate(
         connections,
         scale,
         migration_job,
+        secrets_digest: credentials::digest(&name, spec, observed, &new_secrets),
         new_secrets,
-        secrets_digest: secrets_digest(observed),
         makes,
         findings,
         database_identity,
@@ -106,15 +110,6 @@ fn image(spec: &UrlShortenerSpec) -> String {
         Some(digest) => format!("{repository}:{}@{digest}", spec.version),
         None => format!("{repository}:{}", spec.version),
     }
-}
-
-/// What stands for the database in the name of the migration Job.
-fn database_key(name: &str, spec: &UrlShortenerSpec) -> String {
-    let external = spec.postgres.external.as_ref();
-    external.map_or_else(
-        || labels::postgres_name(name),
-        |external| external.secret_ref.name.clone(),
-    )
 }
 
 /// Images stay what they were first, unless the spec names one.
@@ -142,100 +137,6 @@ fn defaults(resource: &UrlShortener) -> ResolvedDefaults {
             .redis_exporter_image
             .or_else(|| Some(REDIS_EXPORTER.to_owned())),
     }
-}
-
-/// The database's identity, if it is known. Refused if an older resource uses it, or if there is no address.
-fn database(spec: &UrlShortenerSpec, observed: &Observed) -> Result<Option<String>, Refusal> {
-    let mut identity = None;
-    for given in &observed.secrets.given {
-        let about = if given.is_database {
-            About::PostgresReady
-        } else {
-            About::AppReady
-        };
-        // CloudNativePG writes its Secret when the database is there.
-        if spec.postgres.kind == PostgresType::CloudNativePg && given.key == "uri" {
-            continue;
-        }
-        match &given.state {
-            secrets::State::Missing => {
-                let text = format!(
-                    "the Secret {} does not exist: make it, with the address in its key `{}`",
-                    given.name, given.key
-                );
-                return Err(Refusal(Finding::new(about, Reason::SecretMissing, text)));
-            }
-            secrets::State::WithoutKey => {
-                let text = format!(
-                    "the Secret {} has no key `{}`: put the address there",
-                    given.name, given.key
-                );
-                return Err(Refusal(Finding::new(about, Reason::SecretMissing, text)));
-            }
-            secrets::State::Present {
-                identity: found, ..
-            } if given.is_database => identity = Some(found.clone()),
-            secrets::State::Present { .. } => {}
-        }
-    }
-    let taken = |other: &&super::observe::neighbours::Neighbour| {
-        identity.is_some() && other.database_identity == identity
-    };
-    if let Some(other) = observed.neighbours.iter().find(taken) {
-        let text = format!(
-            "{}/{} uses this database, and is older: give this resource one of its own",
-            other.namespace, other.name
-        );
-        return Err(Refusal(Finding::new(
-            About::PostgresReady,
-            Reason::DatabaseInUse,
-            text,
-        )));
-    }
-    Ok(identity)
-}
-
-/// Secrets that are to be made. A new password over data that has an old one would lock everybody out.
-fn new_secrets(
-    name: &str,
-    spec: &UrlShortenerSpec,
-    observed: &Observed,
-    draw: &mut dyn FnMut() -> String,
-) -> Result<NewSecrets, Refusal> {
-    let exists = |secret: &str| observed.secrets.generated.contains_key(secret);
-    let mut new = NewSecrets::default();
-    let postgres = labels::postgres_name(name);
-    if spec.postgres.kind == PostgresType::Managed && !exists(&postgres) {
-        if observed.secrets.has_postgres_volume {
-            let text = format!(
-                "the Secret {postgres} is gone, and the volume {} has data that its password opens. Restore the Secret from a backup, or set the password of the role `shortener` in Postgres and write the Secret with the keys username, password and url; delete the volume only if its data may go",
-                labels::postgres_claim(name)
-            );
-            return Err(Refusal(Finding::new(
-                About::PostgresReady,
-                Reason::CredentialsMissing,
-                text,
-            )));
-        }
-        new.postgres_password = Some(draw());
-    }
-    if spec.access.auth.kind == AuthType::ApiKeys && !exists(&labels::admin_key_name(name)) {
-        new.admin_key = Some(draw());
-    }
-    Ok(new)
-}
-
-fn secrets_digest(observed: &Observed) -> Option<String> {
-    let digests = observed
-        .secrets
-        .given
-        .iter()
-        .filter_map(|given| match &given.state {
-            secrets::State::Present { digest, .. } => Some(digest.as_str()),
-            _ => None,
-        });
-    let all: Vec<_> = digests.collect();
-    (!all.is_empty()).then(|| digest::short(all.concat().as_bytes()))
 }
 
 /// The object whose pods serve, if there is one.
@@ -287,14 +188,14 @@ fn owns_replicas(workload: &Value) -> bool {
 fn makes(
     resource: &UrlShortener,
     observed: &Observed,
-    job: &str,
+    job: Option<&String>,
     findings: &mut Vec<Finding>,
 ) -> Makes {
     let spec = &resource.spec;
     let knows = |kind: Kind| observed.known.contains(&kind);
     let mut makes = Makes {
         dashboard: spec.monitoring.dashboard.mode != Mode::Disabled,
-        migrated: is_complete(observed.live.get(&(Kind::Job, job.to_owned()))),
+        migrated: job.is_some_and(|job| is_complete(observed.live.get(&(Kind::Job, job.clone())))),
         ..Makes::default()
     };
     let wanted = [
@@ -340,7 +241,7 @@ fn expose(
     };
     let hosts: BTreeSet<_> = spec.hosts.iter().map(|host| host.name.as_str()).collect();
     let is_taken = |host: &&String| hosts.contains(host.as_str());
-    for other in &observed.neighbours {
+    for other in observed.neighbours.iter().filter(|other| other.is_older) {
         if let Some(host) = other.hosts.iter().find(is_taken) {
             let text = format!(
                 "{host} is a host of {}/{}, which is older: choose another, or take it out there",

@@ -14,6 +14,8 @@ pub struct Plan {
     pub name: String,
     pub namespace: String,
     pub uid: String,
+    /// Where the operator is, whose pods read metrics.
+    pub operator_namespace: String,
     pub spec: UrlShortenerSpec,
     /// Image of the service that the spec asks for.
     pub image: String,
@@ -24,10 +26,11 @@ pub struct Plan {
     pub defaults: ResolvedDefaults,
     pub connections: Connections,
     pub scale: Scale,
-    pub migration_job: String,
+    /// The Job that makes the schema; none while there is no database to make it in.
+    pub migration_job: Option<String>,
     /// Secrets that have to be made now, with what they hold. Those that exist are never written.
     pub new_secrets: NewSecrets,
-    /// A digest of the Secrets that others write: when they change, pods are replaced.
+    /// A digest of the Secrets that pods take: when they change, pods are replaced.
     pub secrets_digest: Option<String>,
     pub makes: Makes,
     pub findings: Vec<Finding>,
