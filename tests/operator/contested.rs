@@ -50,7 +50,7 @@ async fn after_three_reverts_the_operator_stops_and_names_the_field_and_its_mana
     lab.apply(&changed).await;
     lab.holds("the new spec is carried out", async || {
         let deployment = lab.api.get(DEPLOYMENT, "links").await;
-        deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 60
+        deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 100
     })
     .await;
 }

@@ -80,7 +80,7 @@ async fn keda_is_given_the_number_as_it_is_and_the_operator_takes_it_back_as_it_
     lab.apply(&autoscaled).await;
     lab.holds("the change is made", async || {
         let deployment = lab.api.get(DEPLOYMENT, "links").await;
-        deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 51
+        deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 82
     })
     .await;
     assert_eq!(replicas(&lab).await, 5, "what the autoscaler has decided");

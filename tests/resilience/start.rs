@@ -38,6 +38,17 @@ harness::on_each_postgres! {
         let service = ready(waiting, SOON).await.expect("it comes up by itself");
         service.create_user().await;
     }
+
+    async fn an_index_that_was_left_unfinished_is_built_by_the_next_migration(database: Database) {
+        let exit = Service::builder(&database).arg("migrate").run().await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        let interrupted = "update pg_index set indisvalid = false where indexrelid = 'url_inactive_index'::regclass";
+        database.execute(interrupted).await;
+        let exit = Service::builder(&database).arg("migrate").run().await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        let unfinished = "select count(*) from pg_index where not indisvalid";
+        assert_eq!(database.integer(unfinished).await, 0, "{exit:?}");
+    }
 }
 
 harness::on_each_database! {

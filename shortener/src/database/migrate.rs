@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use sqlx::{Connection as _, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
+};
 
 use super::{Db, Either, either};
 
@@ -45,6 +47,9 @@ pub async fn run(db: &Db, connect: Option<&PgConnectOptions>) -> anyhow::Result<
             lock(&mut conn).await?;
             // Whoever had the lock may have been a newer version.
             check_compatibility(db).await?;
+            finish_indexes(&mut conn)
+                .await
+                .context("could not rebuild the indexes that an interrupted migration has left")?;
             let migrated = postgres().run(&mut conn).await;
             conn.close().await.ok();
             migrated.context("could not migrate the database")
@@ -101,6 +106,39 @@ async fn lock(conn: &mut PgConnection) -> anyhow::Result<()> {
         polls += 1;
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Builds indexes that an interrupted `create index concurrently` has left unfinished, which the next attempt would take for
+/// done, as <https://www.postgresql.org/docs/current/sql-reindex.html#SQL-REINDEX-CONCURRENTLY> says; and takes away what an
+/// interrupted rebuild has left. No limit for the waits: they hold nobody up.
+async fn finish_indexes(conn: &mut PgConnection) -> sqlx::Result<()> {
+    let unfinished: Vec<(String, bool)> = sqlx::query_as(
+        "select format('%I.%I', nspname, relname), relname ~ '_ccnew[0-9]*$'
+         from pg_index join pg_class on pg_class.oid = indexrelid join pg_namespace on pg_namespace.oid = relnamespace
+         where not indisvalid and nspname = current_schema() and relkind = 'i'
+         order by relname",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    if unfinished.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("set lock_timeout = 0")
+        .execute(&mut *conn)
+        .await?;
+    for (index, is_left_over) in unfinished {
+        tracing::warn!(
+            index,
+            "an index was left unfinished, and is being built anew"
+        );
+        let word = if is_left_over { "drop" } else { "reindex" };
+        let statement = format!("{word} index concurrently {index}");
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *conn)
+            .await?;
+    }
+    sqlx::query(LOCK_TIMEOUT).execute(conn).await?;
+    Ok(())
 }
 
 /// Refuses a schema that a newer version has changed beyond what this binary understands.
