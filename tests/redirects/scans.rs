@@ -121,6 +121,9 @@ harness::on_each_database! {
         let service = &small.service;
         let codes = load_links(service, 2_000).await;
         ask_for(service, codes, 302).await;
+        // The cache is measured now and then.
+        let measured = async || service.count("shortener_cache_links").await > 0;
+        eventually::holds("the cache is measured", SOON, measured).await;
         let bytes = service.count("shortener_cache_bytes").await;
         let links = service.count("shortener_cache_links").await;
         assert!(0 < bytes && bytes <= SMALL, "{bytes} bytes for {links} links");
