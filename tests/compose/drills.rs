@@ -113,7 +113,7 @@ async fn drill(stack: &Stack, victim: &'static str, fault: Fault) -> Row {
         .await;
     let code = url["short_code"].as_str().expect("a code");
     let visitors = Visitors::follow(&stack.url(&format!("/{code}")));
-    until_known(stack).await;
+    stack.until_known().await;
 
     let since = Instant::now();
     // Who is frozen is so while links are edited; the other faults are done by then.
@@ -125,7 +125,7 @@ async fn drill(stack: &Stack, victim: &'static str, fault: Fault) -> Row {
     .await;
     let recovery = since.elapsed();
     stack.until_healthy(&[victim]).await;
-    until_known(stack).await;
+    stack.until_known().await;
     let (answered, failures) = visitors.stop().await;
     let answered = answered + looks;
 
@@ -226,17 +226,6 @@ async fn freeze(stack: &Stack, victim: &str) {
     signal(Signal::STOP);
     _ = eventually::try_some::<()>(FROZEN, async || None).await;
     signal(Signal::CONT);
-}
-
-/// Waits until each instance has served a redirect since it started, and so knows the link.
-async fn until_known(stack: &Stack) {
-    for instance in INSTANCES {
-        let before = stack.redirects(instance).await;
-        eventually::holds("both serve", HEALTHY, async || {
-            stack.redirects(instance).await > before
-        })
-        .await;
-    }
 }
 
 impl Row {

@@ -156,6 +156,17 @@ impl Stack {
         pids.filter_map(|pid| pid.trim().parse().ok()).collect()
     }
 
+    /// Waits until each instance has served a redirect since it started, and so knows the link.
+    pub(crate) async fn until_known(&self) {
+        for instance in INSTANCES {
+            let before = self.redirects(instance).await;
+            eventually::holds("both serve", HEALTHY, async || {
+                self.redirects(instance).await > before
+            })
+            .await;
+        }
+    }
+
     /// Whether a link of that user can be made now.
     pub(crate) async fn can_create(&self, user_id: &Value) -> bool {
         let url = json!({"user_id": user_id, "original_url": "https://example.com/again", "title": "Again"});

@@ -74,10 +74,7 @@ async fn a_policy_that_is_changed_applies_to_what_was_made_before() {
     lab.apply(&with("links", json!({"deletionPolicy": "Retain"})))
         .await;
     lab.holds("the credentials are nobody's", async || {
-        let secret = lab.api.get(SECRET, "links-postgres").await;
-        secret["metadata"]["ownerReferences"]
-            .as_array()
-            .is_none_or(Vec::is_empty)
+        is_nobodys(&lab.api.get(SECRET, "links-postgres").await)
     })
     .await;
 
@@ -87,13 +84,16 @@ async fn a_policy_that_is_changed_applies_to_what_was_made_before() {
     assert!(lab.api.find(PERSISTENT_VOLUME_CLAIM, CLAIM).await.is_some());
 }
 
+fn is_nobodys(object: &Value) -> bool {
+    object["metadata"]["ownerReferences"]
+        .as_array()
+        .is_none_or(Vec::is_empty)
+}
+
 /// Waits until deleting the resource would take neither this Secret nor the volume along.
 async fn is_let_go(lab: &Lab, secret: &str) {
     lab.holds("the credentials are nobody's", async || {
-        let secret = lab.api.get(SECRET, secret).await;
-        secret["metadata"]["ownerReferences"]
-            .as_array()
-            .is_none_or(Vec::is_empty)
+        is_nobodys(&lab.api.get(SECRET, secret).await)
     })
     .await;
     lab.holds("the volume is kept", async || {
@@ -102,10 +102,7 @@ async fn is_let_go(lab: &Lab, secret: &str) {
     })
     .await;
     lab.holds("the volume is nobody's", async || {
-        let claim = lab.api.get(PERSISTENT_VOLUME_CLAIM, CLAIM).await;
-        claim["metadata"]["ownerReferences"]
-            .as_array()
-            .is_none_or(Vec::is_empty)
+        is_nobodys(&lab.api.get(PERSISTENT_VOLUME_CLAIM, CLAIM).await)
     })
     .await;
 }

@@ -87,6 +87,30 @@ impl Lab {
         }
     }
 
+    /// With another process of the operator, and what was done while there was none.
+    pub(crate) async fn restarted<T>(
+        self,
+        meanwhile: impl AsyncFnOnce(&Api, &ControlPlane) -> T,
+    ) -> (Self, T) {
+        let Self {
+            operator,
+            kubelet,
+            api,
+            settings,
+            plane,
+        } = self;
+        drop(operator);
+        let done = meanwhile(&api, &plane).await;
+        let lab = Self {
+            operator: Operator::start(&settings).await,
+            kubelet,
+            api,
+            settings,
+            plane,
+        };
+        (lab, done)
+    }
+
     /// Applies a resource, as somebody with kubectl does.
     pub(crate) async fn apply(&self, resource: &Value) -> Value {
         self.api.apply(URL_SHORTENER, resource).await

@@ -1,9 +1,10 @@
 //! What the status tells whoever is woken at night: what is wrong, and what to do about it.
 
 use harness::kubernetes::{
+    api::Api,
+    control_plane::ControlPlane,
     kind::{DEPLOYMENT, EVENT, RESOURCE_QUOTA, SECRET, SERVICE, URL_SHORTENER},
     kubelet::Fate,
-    operator::Operator,
 };
 use serde_json::{Value, json};
 
@@ -206,25 +207,13 @@ async fn of_two_resources_that_come_together_on_one_database_one_is_carried_out(
         .create(SECRET, &secret)
         .await
         .expect("it can be made");
-    let Lab {
-        operator,
-        settings,
-        kubelet,
-        api,
-        plane,
-    } = lab;
     // While nobody looks, so that both are new to whoever does.
-    drop(operator);
-    for name in ["one", "two"] {
-        api.apply(URL_SHORTENER, &lean(name, "database")).await;
-    }
-    let lab = Lab {
-        operator: Operator::start(&settings).await,
-        settings,
-        kubelet,
-        api,
-        plane,
+    let both = async |api: &Api, _: &ControlPlane| {
+        for name in ["one", "two"] {
+            api.apply(URL_SHORTENER, &lean(name, "database")).await;
+        }
     };
+    let (lab, ()) = lab.restarted(both).await;
     let reason = async |name: &str| {
         let ready = lab.condition(name, "Ready").await?;
         Some((ready.status, ready.reason))

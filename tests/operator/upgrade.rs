@@ -1,9 +1,6 @@
 //! A newer operator over what an older one has made: pods stay, leftovers go, and the fields of the older one are let go.
 
-use harness::kubernetes::{
-    kind::{CONFIG_MAP, POD, SERVICE, URL_SHORTENER},
-    operator::Operator,
-};
+use harness::kubernetes::kind::{CONFIG_MAP, POD, SERVICE, URL_SHORTENER};
 use serde_json::{Value, json};
 
 use crate::{lab::Lab, resource::minimal};
@@ -26,23 +23,9 @@ async fn a_restarted_operator_replaces_no_pod_and_writes_nothing() {
     lab.apply(&minimal("links")).await;
     lab.settles("links").await;
     let before = pods(&lab).await;
-    let Lab {
-        operator,
-        settings,
-        kubelet,
-        api,
-        plane,
-    } = lab;
-    drop(operator);
-
-    let audit = plane.audit().from_now();
-    let lab = Lab {
-        operator: Operator::start(&settings).await,
-        settings,
-        kubelet,
-        api,
-        plane,
-    };
+    let (lab, audit) = lab
+        .restarted(async |_, plane| plane.audit().from_now())
+        .await;
     lab.holds("it has looked", async || lab.reconciles().await >= 1.0)
         .await;
     let writes = lab.writes(&audit);

@@ -75,18 +75,40 @@ impl fmt::Display for Failure {
     }
 }
 
+/// In microseconds, failures included: who waits for a failure waits, too.
+#[derive(Clone, Debug)]
+struct Latencies(Histogram<u64>);
+
+impl Latencies {
+    /// That tells so many digits apart.
+    fn new(digits: u8) -> Self {
+        Self(Histogram::new_with_max(LONGEST, digits).expect("bounds that make sense"))
+    }
+
+    fn add(&mut self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
+        self.0.saturating_record(micros.max(1));
+    }
+
+    /// In milliseconds; 0 if there are none.
+    fn quantile(&self, part: f64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "at most ten minutes")]
+        let micros = self.0.value_at_quantile(part) as f64;
+        micros / 1e3
+    }
+}
+
 /// Of some requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    /// In microseconds, failures included: who waits for a failure waits, too.
-    latencies: Histogram<u64>,
+    latencies: Latencies,
     pub failures: BTreeMap<Failure, u64>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
         Self {
-            latencies: Histogram::new_with_max(LONGEST, 3).expect("bounds that make sense"),
+            latencies: Latencies::new(3),
             failures: BTreeMap::new(),
         }
     }
@@ -94,15 +116,14 @@ impl Default for Tally {
 
 impl Tally {
     pub(crate) fn add(&mut self, outcome: &Outcome) {
-        let micros = u64::try_from(outcome.latency.as_micros()).unwrap_or(LONGEST);
-        self.latencies.saturating_record(micros.max(1));
+        self.latencies.add(outcome.latency);
         if let Some(failure) = &outcome.failure {
             *self.failures.entry(failure.clone()).or_default() += 1;
         }
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.latencies.len()
+        self.latencies.0.len()
     }
 
     pub(crate) fn failed(&self) -> u64 {
@@ -111,9 +132,7 @@ impl Tally {
 
     /// In milliseconds; 0 if there were no requests.
     pub(crate) fn quantile(&self, part: f64) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "at most ten minutes")]
-        let micros = self.latencies.value_at_quantile(part) as f64;
-        micros / 1e3
+        self.latencies.quantile(part)
     }
 }
 
@@ -132,7 +151,7 @@ pub(crate) struct Seen {
 pub(crate) struct Second {
     pub requests: u64,
     pub failures: u64,
-    latencies: Histogram<u64>,
+    latencies: Latencies,
 }
 
 impl Default for Second {
@@ -141,7 +160,7 @@ impl Default for Second {
             requests: 0,
             failures: 0,
             // Two digits are enough for a plot, and a tenth of the memory.
-            latencies: Histogram::new_with_max(LONGEST, 2).expect("bounds that make sense"),
+            latencies: Latencies::new(2),
         }
     }
 }
@@ -149,9 +168,7 @@ impl Default for Second {
 impl Second {
     /// In milliseconds.
     pub(crate) fn quantile(&self, part: f64) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "at most ten minutes")]
-        let micros = self.latencies.value_at_quantile(part) as f64;
-        micros / 1e3
+        self.latencies.quantile(part)
     }
 }
 
@@ -167,8 +184,7 @@ impl Seen {
         let second = &mut self.seconds[second];
         second.requests += 1;
         second.failures += u64::from(outcome.failure.is_some());
-        let micros = u64::try_from(outcome.latency.as_micros()).unwrap_or(LONGEST);
-        second.latencies.saturating_record(micros.max(1));
+        second.latencies.add(outcome.latency);
         self.length = self.length.max(at);
     }
 }

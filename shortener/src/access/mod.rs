@@ -87,9 +87,7 @@ impl Access {
             audit,
         })
     }
-}
 
-impl Access {
     /// Whose key a request brings, if it was found good not long ago. Costs no question.
     pub fn known_key(&self, headers: &HeaderMap) -> Option<Holder> {
         self.keyring.recall(gate::bearer(headers).ok()?)

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgExecutor};
 
 use super::{NewUrl, ShortUrl, bulk::UrlRow, creator::Draft, short_code::ShortCode};
 use crate::{
-    database::{Conn, Db, Either, Tx, copy::CopyText, either, failure, timestamp::Timestamp},
+    database::{Conn, Db, Either, Tx, copy::CopyText, either, timestamp::Timestamp},
     events::store as events,
 };
 
@@ -95,17 +95,15 @@ async fn insert_in_postgres(
 }
 
 /// Adds those that can be added at once, with their events: not those whose owner is missing or held by a deletion, nor
-/// those whose code is taken. One statement, or none: all or nothing is kept of those that it returns.
+/// those whose code is taken, which fails for one alone. One statement, or none: all or nothing is kept of those that it
+/// returns.
 pub async fn insert_together(
     conn: &mut PgConnection,
     drafts: &[&Draft],
 ) -> sqlx::Result<Vec<ShortUrl>> {
     if let [alone] = drafts {
-        let added = insert_in_postgres(conn, &alone.new, &alone.short_code, alone.at).await;
-        return match added {
-            Err(error) if failure::taken(&error).is_some() => Ok(Vec::new()),
-            other => other.map(Vec::from_iter),
-        };
+        let added = insert_in_postgres(conn, &alone.new, &alone.short_code, alone.at).await?;
+        return Ok(Vec::from_iter(added));
     }
     let news = || drafts.iter().map(|draft| &draft.new);
     let details = drafts

@@ -18,7 +18,7 @@ use crate::{
         compare,
         observe::{
             Observed,
-            secrets::{Generated, Given, State},
+            secrets::{Given, Secrets, State},
         },
         validate,
     },
@@ -71,20 +71,10 @@ const VOLUMES: &str = r#"{
 fn observed() -> Observed {
     let mut observed = Observed {
         known: BTreeSet::from(Kind::ALL),
+        secrets: Secrets::of_acme(),
+        operator_namespace: "operators".to_owned(),
         ..Observed::default()
     };
-    for name in ["acme-postgres", "acme-admin-key"] {
-        let generated = Generated {
-            body: json!({}),
-            digest: name.to_owned(),
-        };
-        observed
-            .secrets
-            .generated
-            .insert(name.to_owned(), generated);
-    }
-    observed.secrets.postgres_volume = Some("volume".to_owned());
-    observed.operator_namespace = "operators".to_owned();
     let given = |name: &str, key: &'static str, is_database: bool| Given {
         name: name.to_owned(),
         key,

@@ -24,6 +24,25 @@ pub struct Secrets {
     pub given: Vec<Given>,
 }
 
+#[cfg(test)]
+impl Secrets {
+    /// What is there once `acme` has been made, with a managed Postgres.
+    pub fn of_acme() -> Self {
+        let generated = ["acme-postgres", "acme-admin-key"].map(|name| {
+            let generated = Generated {
+                body: json!({}),
+                digest: name.to_owned(),
+            };
+            (name.to_owned(), generated)
+        });
+        Self {
+            generated: BTreeMap::from(generated),
+            postgres_volume: Some("volume".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
 /// A Secret that we have made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Generated {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::controller::observe::{
     neighbours::Neighbour,
-    secrets::{Generated, Given, State},
+    secrets::{Given, Secrets, State},
 };
 
 fn resource(spec: Value) -> UrlShortener {
@@ -58,19 +58,10 @@ fn present(digest: &str) -> State {
 
 /// With the generated Secrets and the volume of a managed Postgres.
 fn made() -> Observed {
-    let mut observed = cluster();
-    for name in ["acme-postgres", "acme-admin-key"] {
-        let generated = Generated {
-            body: json!({}),
-            digest: name.to_owned(),
-        };
-        observed
-            .secrets
-            .generated
-            .insert(name.to_owned(), generated);
+    Observed {
+        secrets: Secrets::of_acme(),
+        ..cluster()
     }
-    observed.secrets.postgres_volume = Some("volume".to_owned());
-    observed
 }
 
 fn minimal() -> UrlShortener {
