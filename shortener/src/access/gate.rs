@@ -25,7 +25,14 @@ pub(super) async fn pass<F: Future<Output = Response>>(
     mut request: Request,
     handle: impl FnOnce(Request) -> F,
 ) -> Response {
-    let caller = match identify(access, request.version(), request.headers()).await {
+    let caller = match identify(
+        access,
+        request.method(),
+        request.version(),
+        request.headers(),
+    )
+    .await
+    {
         Ok(caller) => caller,
         // Strangers leave no trace in the log: they could fill it.
         Err(refused) => return refused.into_response(),
@@ -54,7 +61,11 @@ async fn identify(
     headers: &HeaderMap,
 ) -> Result<Caller, ApiError> {
     match access.mode {
-        Mode::Open => Ok(Caller::anyone()),
+    method: &Method,
+        Mode::Open => {
+            access.sites.check(method, headers)?;
+            Ok(Caller::anyone())
+        }
         Mode::ThisMachine => {
             guard::check(version, headers)?;
             Ok(Caller::anyone())

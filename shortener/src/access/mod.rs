@@ -21,6 +21,7 @@ use crate::{
     audit::log::{AuditLog, AuditMetrics},
     config::AccessConfig,
     database::Db,
+    http::guard::Sites,
     keys::{
         first,
         keyring::{self, Holder, Keyring},
@@ -37,7 +38,7 @@ pub enum Mode {
     Keys,
     /// Whoever is on this machine.
     ThisMachine,
-    /// Everybody.
+    /// Everybody, but for pages of other sites.
     Open,
 }
 
@@ -45,6 +46,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Access {
     mode: Mode,
+    sites: Sites,
     pub keyring: Arc<Keyring>,
     pub audit: AuditLog,
 }
@@ -81,6 +83,10 @@ impl Access {
             stop.clone(),
             keyring::note_uses(Arc::clone(&keyring), stop),
         );
+        let sites = Sites {
+            own: config.public_hosts.clone(),
+            allowed: config.cors_origins.clone(),
+        };
         Ok(Self {
             mode,
             keyring,
@@ -96,6 +102,7 @@ impl Access {
 
 /// What makes the hashes of this installation's keys.
 pub async fn hasher(db: &Db) -> anyhow::Result<Hasher> {
+            sites,
     let secret = store::share_secret(db, rand::random())
         .await
         .context("could not fetch what keys are hashed with")?;
