@@ -267,7 +267,7 @@ async fn start(
     let creator = Arc::new(Creator::start(db, tasks, &stop));
     let cleaning = retention::keep_clean(db.clone(), config.idempotency_hours, stop.clone());
     tasks.spawn_worker("idempotency keys' retention", stop.clone(), cleaning);
-    let indexing = urls::list::indexer::run(db.clone(), stop.clone());
+    let indexing = urls::list::indexer::run(db.clone(), Arc::clone(&metrics.index), stop.clone());
     tasks.spawn_worker("index of words", stop.clone(), indexing);
     let given = Ingredients {
         config: &config.clicks,

@@ -322,6 +322,16 @@ pub async fn unindexed_places(db: &Db, front: Front, most: usize) -> sqlx::Resul
     })
 }
 
+/// How many URLs wait for the index, at most `most`.
+pub async fn count_unindexed(db: &Db, most: i64) -> sqlx::Result<i64> {
+    either!(db.reader(), pool => {
+        sqlx::query_scalar("select count(*) from (select 1 from url_unindexed limit $1) as waiting")
+            .bind(most)
+            .fetch_one(pool)
+            .await
+    })
+}
+
 /// Pushes the beginning of a query for the URLs that lie ahead.
 fn push_next<DB: Database>(
     query: &mut QueryBuilder<DB>,
