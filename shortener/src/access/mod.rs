@@ -24,7 +24,7 @@ use crate::{
     http::guard::Sites,
     keys::{
         first,
-        keyring::{self, Holder, Keyring},
+        keyring::{self, KeyName, Keyring},
         secret::Hasher,
         store,
     },
@@ -81,28 +81,37 @@ impl Access {
         tasks.spawn_worker(
             "keyring",
             stop.clone(),
-            keyring::note_uses(Arc::clone(&keyring), stop),
+            keyring::note_uses(Arc::clone(&keyring), stop.clone()),
         );
+        if mode == Mode::Keys {
+            let remembered = keyring.remember().await;
+            remembered.context("could not read which API keys there are")?;
+            tasks.spawn_worker(
+                "keys to tell callers apart by",
+                stop.clone(),
+                keyring::keep_remembering(Arc::clone(&keyring), stop),
+            );
+        }
         let sites = Sites {
             own: config.public_hosts.clone(),
             allowed: config.cors_origins.clone(),
         };
         Ok(Self {
             mode,
+            sites,
             keyring,
             audit,
         })
     }
 
-    /// Whose key a request brings, if it was found good not long ago. Costs no question.
-    pub fn known_key(&self, headers: &HeaderMap) -> Option<Holder> {
+    /// Which key a request brings, if it was good not long ago. Costs no question.
+    pub fn known_key(&self, headers: &HeaderMap) -> Option<KeyName> {
         self.keyring.recall(gate::bearer(headers).ok()?)
     }
 }
 
 /// What makes the hashes of this installation's keys.
 pub async fn hasher(db: &Db) -> anyhow::Result<Hasher> {
-            sites,
     let secret = store::share_secret(db, rand::random())
         .await
         .context("could not fetch what keys are hashed with")?;
