@@ -13,7 +13,11 @@ use crate::{
     audit::{Entry, log::AuditLog},
     database::timestamp::Timestamp,
     error::{ApiError, NoKey},
-    http::{envelope::ClientAddress, extract::ObjectId, guard},
+    http::{
+        envelope::ClientAddress,
+        extract::{Changes, ObjectId},
+        guard,
+    },
     keys::{Scope, keyring::Refused},
 };
 
@@ -57,11 +61,11 @@ pub(super) async fn pass<F: Future<Output = Response>>(
 
 async fn identify(
     access: &Access,
+    method: &Method,
     version: Version,
     headers: &HeaderMap,
 ) -> Result<Caller, ApiError> {
     match access.mode {
-    method: &Method,
         Mode::Open => {
             access.sites.check(method, headers)?;
             Ok(Caller::anyone())
@@ -133,6 +137,14 @@ impl<'a> Note<'a> {
             entry.status = Some(response.status().as_u16());
             if let Some(ObjectId(id)) = response.extensions().get() {
                 entry.object_id = Some(*id);
+            }
+            let changes = response.extensions().get();
+            for (id, status) in changes.iter().flat_map(|Changes(changes)| changes) {
+                self.audit.add(Entry {
+                    object_id: Some(*id),
+                    status: Some(*status),
+                    ..entry.clone()
+                });
             }
         }
     }

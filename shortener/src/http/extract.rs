@@ -77,6 +77,10 @@ impl<T: Serialize> IntoResponse for Created<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct ObjectId(pub i64);
 
+/// What an answer about many things has changed, each with the status that a call of its own would have had, for the audit log.
+#[derive(Clone, Debug)]
+pub struct Changes(pub Vec<(i64, u16)>);
+
 /// The JSON object in a request's body, to be read field by field.
 #[derive(Debug)]
 pub struct JsonObject(pub Fields);
