@@ -65,7 +65,7 @@ impl Part {
         order: Order,
         walked: Option<&'static str>,
     ) -> Result<Self, Reported> {
-        let list = fingerprint(uri, |name| fields.knows(name));
+        let list = fingerprint_by(uri, |name| fields.knows(name));
         let number = fields.optional(
             "page",
             text(|text| match digits(text)? {
@@ -336,7 +336,13 @@ fn filters(uri: &Uri) -> Vec<(String, String)> {
         .collect()
 }
 
-fn fingerprint(uri: &Uri, is_known: impl Fn(&str) -> bool) -> Fingerprint {
+/// Which list `uri` asks for, whichever part of it.
+pub fn fingerprint(uri: &Uri) -> Fingerprint {
+    fingerprint_by(uri, |_| true)
+}
+
+/// The same, by those parameters alone that the list knows.
+fn fingerprint_by(uri: &Uri, is_known: impl Fn(&str) -> bool) -> Fingerprint {
     let filters = filters(uri);
     let filters = filters.iter().map(|(name, value)| (&**name, &**value));
     let filters = filters.filter(|(name, _)| is_known(name));
