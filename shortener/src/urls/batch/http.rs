@@ -95,10 +95,10 @@ async fn commit(
 ) -> Result<Response, ApiError> {
     let changes = super::changes(&outcomes);
     let new_codes = super::new_codes(&outcomes);
-    let changed = Changes(super::changed(&outcomes));
+    let noted = Changes(super::done(&outcomes));
     let results = outcomes.into_iter().map(BatchResult::new).collect();
     let mut answer = Json(BatchAnswer { results }).into_response();
-    answer.extensions_mut().insert(changed);
+    answer.extensions_mut().insert(noted);
     let announced = links.change_many(&mut work.tx, changes).await?;
     let answer = work.commit(answer).await?;
     for code in new_codes {

@@ -178,7 +178,7 @@ fn new_codes(outcomes: &[Result<Done, ApiError>]) -> Vec<String> {
 }
 
 /// The URLs that were made or changed, each with its status.
-fn changed(outcomes: &[Result<Done, ApiError>]) -> Vec<(i64, u16)> {
+fn done(outcomes: &[Result<Done, ApiError>]) -> Vec<(i64, u16)> {
     let done = outcomes.iter().flatten();
     done.map(|done| (done.url().id, done.status().as_u16()))
         .collect()
