@@ -27,6 +27,7 @@ use crate::{
         cors,
         envelope::Envelope,
         host::Host,
+        long_lists::LongLists,
         server::{self, Routed},
     },
     idempotency::retention,
@@ -63,6 +64,7 @@ pub struct AppState {
     pub tasks: Tasks,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
+    pub long_lists: Arc<LongLists>,
     pub envelope: Envelope,
     pub access: Arc<Access>,
 }
@@ -345,6 +347,7 @@ fn state(
             limits: config.limits,
         },
         limits: config.limits,
+        long_lists: Arc::default(),
         envelope: Envelope {
             metrics: Arc::clone(&metrics.http),
             trusted_proxies: Arc::new(proxies),

@@ -19,6 +19,7 @@ use crate::{
     http::{
         extract::{Created, JsonObject, Query},
         fields::{digits, integer, text},
+        long_lists::LongLists,
         paging::{Listing, Order, Part},
     },
     idempotency::http::{Begun, Idempotency},
@@ -33,6 +34,7 @@ pub async fn list(
     caller: Caller,
     State(db): State<Db>,
     State(clicks): State<Arc<Clicks>>,
+    State(long_lists): State<Arc<LongLists>>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<Event>, ApiError> {
@@ -49,7 +51,8 @@ pub async fn list(
         Ok((filter, part?))
     })?;
     clicks.barrier().await?;
-    let (rows, count) = (store::list(&db, &filter, part), store::count(&db, &filter));
+    let rows = store::list(&db, &filter, part);
+    let count = long_lists.count(&uri, filter.user_id, store::count(&db, &filter));
     Listing::read(part, &uri, rows, count).await
 }
 

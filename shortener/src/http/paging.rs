@@ -331,7 +331,8 @@ fn filters(uri: &Uri) -> Vec<(String, String)> {
         .collect()
 }
 
-fn fingerprint(uri: &Uri) -> Fingerprint {
+/// Which list `uri` asks for, whichever part of it.
+pub fn fingerprint(uri: &Uri) -> Fingerprint {
     let filters = filters(uri);
     let filters = filters.iter().map(|(name, value)| (&**name, &**value));
     Fingerprint::of(uri.path(), filters)

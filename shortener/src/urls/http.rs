@@ -32,6 +32,7 @@ use crate::{
         conditional::{Conditions, Read, Tagged},
         extract::{Created, Id, JsonObject, Query},
         fields::{Fields, Reported, boolean, integer, positive, text, time},
+        long_lists::LongLists,
         paging::Listing,
     },
     idempotency::http::{Begun, Idempotency, Work},
@@ -95,11 +96,12 @@ impl Judgement {
 pub async fn list(
     caller: Caller,
     State(db): State<Db>,
+    State(long_lists): State<Arc<LongLists>>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<ShortUrl>, ApiError> {
     let (query, part) = query.read(|fields| UrlQuery::read(fields, &uri, &caller))?;
-    list::read(&db, &query, part, &uri).await
+    list::read(&db, &query, part, &uri, &long_lists).await
 }
 
 /// `POST /urls`
