@@ -87,12 +87,14 @@ pub async fn create(
     };
     let event = match store::insert(&mut transaction.tx, &new, Timestamp::now()).await? {
         Ok(event) => event,
-        Err(Unknown::Url) => return Err(ApiError::NotFound("URL")),
-        Err(Unknown::User) => return Err(ApiError::NotFound("user")),
+        Err(unknown) => {
+            let what = match unknown {
+                Unknown::Url => "URL",
+                Unknown::User => "user",
+            };
+            return Err(transaction.refused(ApiError::NotFound(what)).await);
+        }
     };
-    let created = Created {
-        id: event.id,
-        body: event,
-    };
+    let created = Created::new(event.id, event);
     transaction.commit(created.into_response()).await
 }
