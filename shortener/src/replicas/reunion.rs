@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn whoever_was_there_before_is_waited_for() {
         let (mut reunion, back) = back(&["a", "b"], &["b"]);
-        let later = back + RENEWAL * 4;
+        let later = back + RENEWAL * 3;
         assert_eq!(reunion.wait(later), Some(LOOK));
         reunion.renewed(ids(&["a", "b"]), later);
         assert_eq!(reunion.wait(later), None);
