@@ -14,3 +14,4 @@ mod faults;
 mod front_door;
 mod healthy;
 mod load;
+mod image;
