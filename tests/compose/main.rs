@@ -13,5 +13,5 @@ mod drills;
 mod faults;
 mod front_door;
 mod healthy;
-mod load;
 mod image;
+mod load;
