@@ -27,6 +27,7 @@ use crate::{
         cors,
         envelope::Envelope,
         host::Host,
+        long_lists::LongLists,
         server::{self, Routed},
     },
     idempotency::retention,
@@ -63,6 +64,7 @@ pub struct AppState {
     pub tasks: Tasks,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
+    pub long_lists: Arc<LongLists>,
     pub envelope: Envelope,
     pub access: Arc<Access>,
 }
@@ -77,14 +79,15 @@ pub struct Hosts {
 
 impl Hosts {
     fn new(public: Vec<Host>, listen: SocketAddr) -> Self {
-        let names = [
-            format!("localhost:{}", listen.port()),
-            format!("127.0.0.1:{}", listen.port()),
-            format!("[::1]:{}", listen.port()),
-        ];
+        let port = listen.port();
+        // A connection to no address in particular is one to this machine.
+        let mut names = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]"]
+            .map(|name| format!("{name}:{port}"))
+            .to_vec();
+        names.push(listen.to_string());
         let local = names
             .iter()
-            .map(|name| Host::parse(name).expect("these are host names"))
+            .filter_map(|name| Host::parse(name).ok())
             .collect();
         Self { public, local }
     }
@@ -267,7 +270,7 @@ async fn start(
     let creator = Arc::new(Creator::start(db, tasks, &stop));
     let cleaning = retention::keep_clean(db.clone(), config.idempotency_hours, stop.clone());
     tasks.spawn_worker("idempotency keys' retention", stop.clone(), cleaning);
-    let indexing = urls::list::indexer::run(db.clone(), stop.clone());
+    let indexing = urls::list::indexer::run(db.clone(), Arc::clone(&metrics.index), stop.clone());
     tasks.spawn_worker("index of words", stop.clone(), indexing);
     let given = Ingredients {
         config: &config.clicks,
@@ -345,6 +348,7 @@ fn state(
             limits: config.limits,
         },
         limits: config.limits,
+        long_lists: Arc::default(),
         envelope: Envelope {
             metrics: Arc::clone(&metrics.http),
             trusted_proxies: Arc::new(proxies),

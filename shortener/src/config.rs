@@ -131,8 +131,9 @@ pub struct Config {
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct AccessConfig {
-    /// Who may use the API. `keys`: whoever sends an API key. `off`: everybody who reaches the listener. `auto`: while both
-    /// listeners are on loopback, whoever is on this machine, and requests that came from elsewhere are refused; else `keys`.
+    /// Who may use the API. `keys`: whoever sends an API key. `off`: everybody who reaches the listener, but for pages of other
+    /// sites, which change nothing. `auto`: while both listeners are on loopback, whoever is on this machine, and requests that
+    /// came from elsewhere are refused; else `keys`.
     #[arg(long, env = "SHORTENER_AUTH", value_enum, default_value_t = Auth::Auto)]
     pub auth: Auth,
 
@@ -147,12 +148,12 @@ pub struct AccessConfig {
     pub audit_retention_days: u64,
 
     /// Host names that the service answers to, separated by commas, such as `go.example.com`. Links back to them are
-    /// refused as loops.
+    /// refused as loops, and so are, with `SHORTENER_AUTH=off`, changes by pages under other domains.
     #[arg(long, env = "SHORTENER_PUBLIC_HOSTS", value_delimiter = ',', value_parser = parse_host)]
     pub public_hosts: Vec<Host>,
 
     /// Sites whose pages may use the API from a browser, separated by commas, such as `https://app.example.com`; `*` for all. Each
-    /// page sends a key of its own. Without keys, only pages of this machine may, such as `http://localhost:3000`.
+    /// page sends a key of its own. Where only this machine may, only its own pages may, such as `http://localhost:3000`.
     #[arg(long, env = "SHORTENER_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<Origin>,
 

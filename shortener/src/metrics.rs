@@ -12,6 +12,7 @@ use crate::{
     audit::log::AuditMetrics, clicks::metrics::ClickMetrics, database::watch::DatabaseMetrics,
     http::connections::ConnectionMetrics, links::metrics::LinkMetrics,
     rate_limit::RateLimitMetrics, redis_client::RedisMetrics, trace::TraceMetrics,
+    urls::list::indexer::IndexMetrics,
 };
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
@@ -136,6 +137,7 @@ pub struct Metrics {
     pub links: Arc<LinkMetrics>,
     pub rate_limits: Arc<RateLimitMetrics>,
     pub audit: Arc<AuditMetrics>,
+    pub index: Arc<IndexMetrics>,
     /// 1 once the service can serve.
     pub ready: IntGauge,
 }
@@ -158,6 +160,7 @@ impl Metrics {
         let links = LinkMetrics::register(&registry)?.into();
         let rate_limits = RateLimitMetrics::register(&registry)?.into();
         let audit = AuditMetrics::register(&registry)?.into();
+        let index = IndexMetrics::register(&registry)?.into();
         let ready = IntGauge::new("shortener_ready", "1 once this process can serve, else 0.")?;
         let ready = registered(&registry, ready)?;
         Ok(Self {
@@ -168,6 +171,7 @@ impl Metrics {
             links,
             rate_limits,
             audit,
+            index,
             ready,
         })
     }

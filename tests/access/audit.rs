@@ -48,6 +48,36 @@ on_each_database! {
         }));
     }
 
+    async fn a_batch_is_told_with_each_url_that_it_has_changed(keyed: Keyed) {
+        let user = keyed.user().await;
+        let [one, other] = [keyed.url(user.id).await, keyed.url(user.id).await].map(|url| number(&url["id"]));
+        let operations = json!([
+            {"op": "update", "id": one, "url": {"title": "t"}},
+            {"op": "delete", "id": 999_999},
+            {"op": "delete", "id": other},
+            {"op": "create", "url": {"user_id": user.id, "original_url": "https://example.com/"}},
+        ]);
+        let send = async || {
+            let request = keyed.service.request(Method::POST, "/urls/batch").bearer_auth(&user.key);
+            let request = request.header("idempotency-key", "batch");
+            keyed.service.send(request.json(&json!({"operations": operations}))).await
+        };
+        let answer = send().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let made = number(&answer.json()["results"][3]["url"]["id"]);
+        let told = async |count: usize| {
+            let log = keyed.get(ADMIN, &format!("/audit?per_page={count}")).await.json();
+            let entries = log.as_array().unwrap().iter();
+            entries.map(|entry| json!([entry["route"], entry["object_id"], entry["status"]])).collect::<Vec<_>>()
+        };
+        let of = |id: Value, status: u16| json!(["/urls/batch", id, status]);
+        let expected = [of(json!(null), 200), of(json!(made), 201), of(json!(other), 204), of(json!(one), 200)];
+        assert_eq!(told(4).await, expected);
+        // What is sent again changes nothing.
+        assert_eq!(send().await.header("idempotency-replayed"), Some("true"));
+        assert_eq!(told(2).await, [of(json!(null), 200), of(json!(null), 200)]);
+    }
+
     async fn reading_and_strangers_leave_no_entry(keyed: Keyed) {
         let user = keyed.user().await;
         let before = keyed.get(ADMIN, "/audit").await.json();

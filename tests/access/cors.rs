@@ -98,6 +98,63 @@ async fn without_the_setting_nobody_may() {
 }
 
 #[tokio::test]
+async fn where_everybody_may_pages_of_other_sites_change_nothing() {
+    let database = Database::fresh(Backend::Sqlite).await;
+    let open = || Service::builder(&database).env("SHORTENER_AUTH", "off");
+    let service = open().env("SHORTENER_CORS_ORIGINS", APP).start().await;
+    let user = service.create_user().await;
+    let url = service.create_url(user, "https://example.com/").await;
+    // Needs neither a body nor a header that a browser would ask about beforehand.
+    let path = format!("/urls/{}/restore", url["id"]);
+    let restore = async |headers: &[(&str, &str)]| {
+        let mut request = service.request(Method::POST, &path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        service.send(request).await
+    };
+
+    let own = format!("http://{}", service.addr());
+    for headers in [
+        &[][..],
+        &[("origin", own.as_str())],
+        &[("origin", APP), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-origin")],
+    ] {
+        assert_eq!(restore(headers).await.status, 200, "{headers:?}");
+    }
+    for headers in [
+        &[("origin", "https://evil.example")][..],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("origin", own.as_str()), ("sec-fetch-site", "same-site")],
+    ] {
+        restore(headers).await.assert_problem(403);
+    }
+    // What a page can read, everybody who reaches the service can.
+    let reading = ask(&service, Method::GET, "https://evil.example", &[]).await;
+    assert_eq!((reading.status, allowed(&reading)), (200, None));
+}
+
+#[tokio::test]
+async fn where_everybody_may_a_name_that_was_led_here_changes_nothing() {
+    let database = Database::fresh(Backend::Sqlite).await;
+    let service = Service::builder(&database)
+        .env("SHORTENER_AUTH", "off")
+        .env("SHORTENER_PUBLIC_HOSTS", "go.example.com")
+        .start()
+        .await;
+    for (name, status) in [("go.example.com", 422), ("rebound.example", 403)] {
+        let request = service
+            .request(Method::POST, "/users")
+            .header("host", name)
+            .header("origin", format!("http://{name}"))
+            .json(&serde_json::json!({}));
+        service.send(request).await.assert_problem(status);
+    }
+}
+
+#[tokio::test]
 async fn where_no_key_is_asked_for_only_pages_of_this_machine_may() {
     let database = Database::fresh(Backend::Sqlite).await;
     let auto = || Service::builder(&database).env("SHORTENER_AUTH", "auto");

@@ -23,13 +23,22 @@ struct Limited(Keyed);
 
 impl Limited {
     async fn fresh(backend: Backend) -> Self {
-        let database = Database::fresh(backend).await;
+        Self::on(Database::fresh(backend).await).await
+    }
+
+    async fn on(database: Database) -> Self {
         let mut builder = keyed::builder(&database);
         for limit in LIMITS {
             builder = builder.arg(limit);
         }
         let service = builder.start().await;
         Self(Keyed { service, database })
+    }
+
+    async fn restarted(self) -> Self {
+        let Keyed { service, database } = self.0;
+        assert_eq!(service.terminate().await.code, Some(0));
+        Self::on(database).await
     }
 
     fn service(&self) -> &Service {
@@ -82,5 +91,14 @@ harness::on_each_database! {
         assert_eq!(limited.get("", "198.51.100.2").await.status, 401, "another address");
         let known = limited.get(&key, "198.51.100.1").await;
         assert_eq!(known.status, 200, "strangers at its address do not use up a key's limit: {known:?}");
+    }
+
+    async fn strangers_keep_no_key_out_after_a_restart(limited: Limited) {
+        let key = limited.0.user().await.key;
+        let limited = limited.restarted().await;
+        let office = "203.0.113.7";
+        limited.exhaust("a guess", &[office]).await;
+        let first = limited.get(&key, office).await;
+        assert_eq!(first.status, 200, "this process has not seen the key before: {first:?}");
     }
 }

@@ -156,6 +156,28 @@ on_each_database! {
         assert_eq!(ids(&at.keyed.get(&at.bob.key, "/urls").await.json()).len(), 2);
     }
 
+    async fn what_an_admin_has_deleted_its_owner_cannot_restore(at: Neighbours) {
+        for (number, url) in at.of_bob.iter().enumerate() {
+            let path = format!("/urls/{}", url["id"]);
+            let restore = format!("{path}/restore");
+            if number == 0 {
+                assert_eq!(at.keyed.delete(ADMIN, &path).await.status, 204);
+            } else {
+                let batch = json!({"operations": [{"op": "delete", "id": url["id"]}]});
+                assert_eq!(at.keyed.post(ADMIN, "/urls/batch", batch).await.status, 200);
+            }
+            for _ in 0..2 {
+                let problem = at.keyed.post(&at.bob.key, &restore, json!({})).await.assert_problem(403);
+                assert!(text(&problem["detail"]).contains("admin"), "{problem}");
+            }
+            at.keyed.post(&at.ada.key, &restore, json!({})).await.assert_problem(404);
+            assert_eq!(at.keyed.post(ADMIN, &restore, json!({})).await.status, 200);
+            // From then on it is as any other.
+            assert_eq!(at.keyed.delete(&at.bob.key, &path).await.status, 204);
+            assert_eq!(at.keyed.post(&at.bob.key, &restore, json!({})).await.status, 200);
+        }
+    }
+
     async fn what_was_deleted_is_seen_and_restored_by_its_owner(at: Neighbours) {
         let path = format!("/urls/{}", at.of_bob[0]["id"]);
         assert_eq!(at.keyed.delete(&at.bob.key, &path).await.status, 204);

@@ -155,4 +155,23 @@ on_each_database! {
         assert_eq!(again.header("idempotency-replayed"), Some("true"));
         assert_eq!(total(&service, "/urls").await, 1);
     }
+
+    async fn an_answer_that_is_too_large_to_be_kept_is_refused_and_nothing_done(service: Service) {
+        let user = service.create_user().await;
+        let url = service.create_url(user, &format!("https://example.com/{}", "x".repeat(8_000))).await;
+        let change = |number: usize| json!({"op": "update", "id": url["id"], "url": {"title": number.to_string()}});
+        let send = async |count: usize, key: Option<&str>| {
+            let changes: Vec<_> = (0..count).map(change).collect();
+            let mut request = service.request(Method::POST, "/urls/batch").json(&json!({"operations": changes}));
+            if let Some(key) = key {
+                request = request.header("idempotency-key", key);
+            }
+            service.send(request).await
+        };
+        let problem = send(300, Some("large")).await.assert_problem(422);
+        assert!(problem["errors"]["Idempotency-Key"].is_string(), "{problem}");
+        assert_eq!(service.get(&format!("/urls/{}", url["id"])).await.json(), url);
+        assert_eq!(send(200, Some("large")).await.status, 200);
+        assert_eq!(send(300, None).await.status, 200);
+    }
 }

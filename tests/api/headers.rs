@@ -163,4 +163,22 @@ on_each_database! {
             );
         }
     }
+
+    async fn what_was_made_is_read_where_its_answer_says(service: Service) {
+        let user = service.create_user().await;
+        for prefix in ["", "/api/v1"] {
+            let email = format!("ada{}@example.com", prefix.len());
+            for (path, body) in [
+                ("/users", json!({"username": "ada", "email": email})),
+                ("/urls", json!({"user_id": user, "original_url": "https://example.com/"})),
+            ] {
+                let path = format!("{prefix}{path}");
+                let made = service.post(&format!("{path}?a=b"), body).await;
+                assert_eq!(made.status, 201, "{made:?}");
+                let location = made.header("location").expect("somewhere").to_owned();
+                assert_eq!(location, format!("{path}/{}", made.json()["id"]));
+                assert_eq!(service.get(&location).await.json(), made.json());
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ async fn post(service: &Service, path: &str, key: &str, body: &Value) -> Answer 
 #[track_caller]
 fn assert_same(first: &Answer, again: &Answer) {
     assert_eq!((first.status, first.text()), (again.status, again.text()));
-    for header in ["content-type", "etag", "cache-control"] {
+    for header in ["content-type", "etag", "cache-control", "location"] {
         assert_eq!(first.header(header), again.header(header), "{header}");
     }
     assert_eq!(first.header("idempotency-replayed"), None);

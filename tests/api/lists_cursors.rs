@@ -162,6 +162,17 @@ on_each_database! {
         }
     }
 
+    async fn what_no_list_knows_may_change_on_the_way(service: Service) {
+        fill(&service).await;
+        for list in LISTS {
+            let first = service.get(&format!("{list}?cursor=&per_page=4&_=1764409000")).await;
+            let next = link(&first, "next").expect("more than four");
+            assert!(next.contains("_=1764409000"), "{next}");
+            let other = next.replace("_=1764409000", "_=1764409001");
+            assert_eq!(ids(&service.get(&other).await), ids(&service.get(&next).await), "{other}");
+        }
+    }
+
     async fn what_is_no_cursor_is_refused(service: Service) {
         for list in LISTS {
             for cursor in ["1", "abc", "AAAA", "%00", "null", "-", "..", "'", &"A".repeat(2_000)] {

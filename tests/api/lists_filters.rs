@@ -1,14 +1,31 @@
 //! Lists of URLs by what is known of them: exactly those, by page and by cursor.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::csv;
 use harness::database::Database;
 use harness::on_each_database;
 use harness::service::Service;
+use serde_json::json;
 
 use crate::lists_search::{load, walk};
 use crate::pagination::{ids, link};
+
+/// Hides the first fifty URLs and shows them again, all of them at once, until it is over.
+async fn come_and_go(service: &Service, is_over: &AtomicBool) {
+    for is_active in [false, true].into_iter().cycle() {
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let change = |id: i64| json!({"op": "update", "id": id, "url": {"is_active": is_active}});
+        let changes: Vec<_> = (1..=50).map(change).collect();
+        let answer = service
+            .post("/urls/batch", json!({"operations": changes}))
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
 
 on_each_database! {
     async fn pages_and_walks_show_the_same(service: Service) {
@@ -88,5 +105,28 @@ on_each_database! {
             .get("/urls?created_after=yesterday")
             .await
             .assert_problem(422);
+    }
+
+    async fn a_walk_by_date_misses_nothing_while_others_come_and_go(database: Database) {
+        let service = Service::start(&database).await;
+        let mut file = String::from("id,user_id,short_code,original_url,title,is_active,created_at,updated_at\n");
+        for id in 1..=5_050 {
+            // What is sought lies where the first answer has looked at as much as it may, give or take those that come and go.
+            let year = if id <= 5_000 { 2025 } else { 2020 };
+            writeln!(file, "{id},1,c{id},https://example.com/,,True,{year}-06-01 00:00:00,2025-06-01 00:00:00")
+                .expect("a string takes everything");
+        }
+        load(&service, &file, 1).await;
+
+        let is_over = AtomicBool::new(false);
+        let walking = async {
+            for _ in 0..60 {
+                let path = "/urls?is_active=true&created_before=2021-01-01T00:00:00Z&per_page=100";
+                let (found, _) = walk(&service, path, "next").await;
+                assert_eq!(found, (5_001..=5_050).collect::<Vec<_>>());
+            }
+            is_over.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(walking, come_and_go(&service, &is_over));
     }
 }

@@ -248,3 +248,24 @@ on_each_database! {
         }
     }
 }
+
+harness::on_each_postgres! {
+    async fn what_waits_for_the_index_is_measured(database: Database) {
+        let service = Service::start(&database).await;
+        let waiting = async |count: f64| {
+            let metric = "shortener_search_unindexed_urls";
+            let is_so = async || service.metric(metric).await == Some(count);
+            eventually::holds("it is measured", Duration::from_secs(20), is_so).await;
+        };
+        // The indexer's own lock.
+        let mut other = database.connect().await;
+        other.execute("select pg_advisory_lock(8462945910009259008)").await;
+        let user = service.create_user().await;
+        for _ in 0..3 {
+            service.create_url(user, "https://example.com/").await;
+        }
+        waiting(3.0).await;
+        other.close().await;
+        waiting(0.0).await;
+    }
+}

@@ -118,6 +118,19 @@ on_each_database! {
         );
     }
 
+    async fn no_address_in_particular_is_this_machine_where_private_targets_are_allowed(database: Database) {
+        let service = Service::builder(&database)
+            .arg("--private-targets=allow")
+            .start()
+            .await;
+        let user = service.create_user().await;
+        let port = service.addr().port();
+        for host in ["0.0.0.0", "0", "[::]", "127.0.0.1", "localhost", "[::1]"] {
+            refused_as_loop(&service, user, &format!("http://{host}:{port}/launch")).await;
+        }
+        service.create_url(user, "http://0.0.0.0:1/").await;
+    }
+
     async fn no_url_leads_to_a_public_host(database: Database) {
         let service = Service::builder(&database)
             .arg("--public-hosts=sho.rt,go.example.com:8443")

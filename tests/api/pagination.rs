@@ -1,7 +1,10 @@
 //! Pages of lists: never more than asked for, never all, and each row on exactly one page.
 
+use std::time::Duration;
+
 use harness::answer::Answer;
 use harness::csv;
+use harness::eventually;
 use harness::on_each_database;
 use harness::service::Service;
 use serde_json::{Value, json};
@@ -215,6 +218,22 @@ on_each_database! {
             ids(&service.get("/users?per_page=100&page=101").await).len(),
             1
         );
+    }
+
+    async fn a_list_that_is_short_enough_again_is_counted_again(service: Service) {
+        for (path, rows) in [("/users/bulk", csv::users(10)), ("/urls/bulk", csv::urls(10_001, 10))] {
+            let answer = service.upload(path, rows.as_bytes()).await;
+            assert_eq!(answer.status, 201, "{}", answer.text());
+        }
+        assert_eq!(service.get("/urls").await.header("x-total-count"), None);
+
+        assert_eq!(service.delete("/urls/1").await.status, 204);
+
+        let is_counted = async || {
+            let answer = service.get("/urls").await;
+            answer.header("x-total-count") == Some("10000")
+        };
+        eventually::holds("the list is counted", Duration::from_secs(30), is_counted).await;
     }
 
     async fn a_page_past_the_end_is_empty_however_far(service: Service) {

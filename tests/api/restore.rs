@@ -1,6 +1,10 @@
 //! Deleted URLs: they are listed for who asks for them, and come back as they were.
 
-use harness::{on_each_database, service::Service};
+use harness::{
+    database::{Backend, Database},
+    on_each_database,
+    service::Service,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -92,6 +96,32 @@ on_each_database! {
             let request = service.request(Method::POST, &format!("{path}/restore"));
             let answer = service.send(request.header("if-match", tag)).await;
             assert_eq!(answer.status, status, "{tag}: {}", answer.text());
+        }
+    }
+
+    async fn no_change_looks_older_than_the_one_before(database: Database) {
+        let service = Service::start(&database).await;
+        let user = service.create_user().await;
+        let url = service.create_url(user, "https://example.com/").await;
+        // As when a clock was set back since.
+        let future = match database.backend() {
+            Backend::Sqlite => "4102444800000000",
+            Backend::Postgres15 | Backend::Postgres18 => "'2100-01-01T00:00:00Z'",
+        };
+        database.execute(&format!("update url set updated_at = {future}")).await;
+        let path = format!("/urls/{}", id(&url));
+        let mut last = "2100-01-01T00:00:00Z".to_owned();
+        let mut moves_on = |url: &Value| {
+            let at = url["updated_at"].as_str().expect("a time").to_owned();
+            assert!(at.trim_end_matches('Z') > last.trim_end_matches('Z'), "{at} after {last}");
+            last = at;
+        };
+        for _ in 0..2 {
+            assert_eq!(service.delete(&path).await.status, 204);
+            moves_on(&service.get("/urls?deleted=true").await.json()[0]);
+            let restored = service.post(&format!("{path}/restore"), json!({})).await;
+            assert_eq!(restored.status, 200, "{}", restored.text());
+            moves_on(&restored.json());
         }
     }
 }

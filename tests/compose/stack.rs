@@ -272,7 +272,8 @@ impl Drop for Squatter {
     }
 }
 
-fn run(command: &mut Command) -> String {
+/// What a command printed.
+pub(crate) fn run(command: &mut Command) -> String {
     try_run(command).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -49,6 +49,51 @@ harness::on_each_postgres! {
         let unfinished = "select count(*) from pg_index where not indisvalid";
         assert_eq!(database.integer(unfinished).await, 0, "{exit:?}");
     }
+
+    async fn an_index_of_a_large_table_is_built_behind_writers_and_holds_none_up(database: Database) {
+        let exit = Service::builder(&database).arg("migrate").run().await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        // As a database is that was not migrated for a while; and somebody writes, or dumps it, for long.
+        database.execute("drop index url_deleted_index; delete from _sqlx_migrations where version = 9").await;
+        let mut writer = database.connect().await;
+        let url = "insert into url (user_id, short_code, original_url, created_at, updated_at)
+                   values (1, 'a', 'https://example.com/', now(), now())";
+        writer.execute("insert into app_user (username, email, created_at, updated_at) values ('a', 'a@b', now(), now())").await;
+        writer.execute(&format!("begin; {url}")).await;
+        let migrating = Service::builder(&database).arg("migrate").spawn();
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'
+                       and query like '%create index concurrently%'";
+        eventually::holds("it waits for the writer", START, async || database.integer(waiting).await > 0).await;
+
+        database.execute(&format!("set lock_timeout = '5s'; {}", url.replace("'a'", "'b'"))).await;
+        // Longer than a migration waits that holds others up.
+        let since = "select count(*) from pg_stat_activity where datname = current_database() and query like '%create index concurrently%'
+                     and pid <> pg_backend_pid() and now() - query_start > interval '11 s'";
+        eventually::holds("it goes on waiting", START, async || database.integer(since).await > 0).await;
+        writer.execute("commit").await;
+
+        let exit = migrating.exit(START).await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        let built = "select count(*) from pg_index where indexrelid = 'url_deleted_index'::regclass and indisvalid";
+        assert_eq!(database.integer(built).await, 1);
+        writer.close().await;
+    }
+
+    async fn a_migration_that_was_written_anew_is_known_as_what_it_was(database: Database) {
+        let exit = Service::builder(&database).arg("migrate").run().await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        let checksum = "8810f2371aeaa05433f1ad18622b97d6d183045a4f9555ca45e54517207dbb39ca674082bfee2803d02c215d3ca68771";
+        let earlier = format!("update _sqlx_migrations set checksum = decode('{checksum}', 'hex') where version = 5");
+        database.execute(&earlier).await;
+        Service::start(&database).await.create_user().await;
+        let kept = format!("select count(*) from _sqlx_migrations where checksum = decode('{checksum}', 'hex')");
+        assert_eq!(database.integer(&kept).await, 1, "an older version goes on knowing it");
+
+        database.execute("update _sqlx_migrations set checksum = 'x' where version = 5").await;
+        let failure = Service::builder(&database).try_start().await.expect_err("that is no migration of ours");
+        assert_ne!(failure.code, Some(0), "{failure:?}");
+    }
 }
 
 harness::on_each_database! {

@@ -21,6 +21,3 @@ create table idempotency_key (
     constraint idempotency_key_pkey primary key (caller, key)
 );
 create index idempotency_key_created_at_index on idempotency_key (created_at);
-
--- For the list of deleted URLs.
-create index url_deleted_index on url (user_id, id) where deleted_at is not null;

@@ -68,6 +68,11 @@ impl Caller {
         self.right.as_ref().and_then(Right::user_id)
     }
 
+    /// Whether it is an admin who is known as one: where no key is asked for, nobody is.
+    pub fn is_admin(&self) -> bool {
+        !matches!(self.actor, Actor::Anyone) && self.user().is_none()
+    }
+
     /// Whether what belongs to `user_id` is theirs to see and change.
     pub fn reaches(&self, user_id: i64) -> bool {
         self.user().is_none_or(|own| own == user_id)
@@ -122,6 +127,8 @@ mod tests {
             assert_eq!(caller.narrow(Some(8)), Some(8));
             assert!(caller.reaches(8) && caller.may(Scope::Admin).is_ok());
         }
+        assert!(Caller::holding(Holder::AdminFile).is_admin());
+        assert!(!Caller::anyone().is_admin() && !user(7).is_admin());
     }
 
     #[test]

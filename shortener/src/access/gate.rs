@@ -13,7 +13,11 @@ use crate::{
     audit::{Entry, log::AuditLog},
     database::timestamp::Timestamp,
     error::{ApiError, NoKey},
-    http::{envelope::ClientAddress, extract::ObjectId, guard},
+    http::{
+        envelope::ClientAddress,
+        extract::{Changes, ObjectId},
+        guard,
+    },
     keys::{Scope, keyring::Refused},
 };
 
@@ -25,7 +29,14 @@ pub(super) async fn pass<F: Future<Output = Response>>(
     mut request: Request,
     handle: impl FnOnce(Request) -> F,
 ) -> Response {
-    let caller = match identify(access, request.version(), request.headers()).await {
+    let caller = match identify(
+        access,
+        request.method(),
+        request.version(),
+        request.headers(),
+    )
+    .await
+    {
         Ok(caller) => caller,
         // Strangers leave no trace in the log: they could fill it.
         Err(refused) => return refused.into_response(),
@@ -50,11 +61,15 @@ pub(super) async fn pass<F: Future<Output = Response>>(
 
 async fn identify(
     access: &Access,
+    method: &Method,
     version: Version,
     headers: &HeaderMap,
 ) -> Result<Caller, ApiError> {
     match access.mode {
-        Mode::Open => Ok(Caller::anyone()),
+        Mode::Open => {
+            access.sites.check(method, headers)?;
+            Ok(Caller::anyone())
+        }
         Mode::ThisMachine => {
             guard::check(version, headers)?;
             Ok(Caller::anyone())
@@ -122,6 +137,14 @@ impl<'a> Note<'a> {
             entry.status = Some(response.status().as_u16());
             if let Some(ObjectId(id)) = response.extensions().get() {
                 entry.object_id = Some(*id);
+            }
+            let changes = response.extensions().get();
+            for (id, status) in changes.iter().flat_map(|Changes(changes)| changes) {
+                self.audit.add(Entry {
+                    object_id: Some(*id),
+                    status: Some(*status),
+                    ..entry.clone()
+                });
             }
         }
     }

@@ -21,9 +21,10 @@ use crate::{
     audit::log::{AuditLog, AuditMetrics},
     config::AccessConfig,
     database::Db,
+    http::guard::Sites,
     keys::{
         first,
-        keyring::{self, Holder, Keyring},
+        keyring::{self, KeyName, Keyring},
         secret::Hasher,
         store,
     },
@@ -37,7 +38,7 @@ pub enum Mode {
     Keys,
     /// Whoever is on this machine.
     ThisMachine,
-    /// Everybody.
+    /// Everybody, but for pages of other sites.
     Open,
 }
 
@@ -45,6 +46,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Access {
     mode: Mode,
+    sites: Sites,
     pub keyring: Arc<Keyring>,
     pub audit: AuditLog,
 }
@@ -79,17 +81,31 @@ impl Access {
         tasks.spawn_worker(
             "keyring",
             stop.clone(),
-            keyring::note_uses(Arc::clone(&keyring), stop),
+            keyring::note_uses(Arc::clone(&keyring), stop.clone()),
         );
+        if mode == Mode::Keys {
+            let remembered = keyring.remember().await;
+            remembered.context("could not read which API keys there are")?;
+            tasks.spawn_worker(
+                "keys to tell callers apart by",
+                stop.clone(),
+                keyring::keep_remembering(Arc::clone(&keyring), stop),
+            );
+        }
+        let sites = Sites {
+            own: config.public_hosts.clone(),
+            allowed: config.cors_origins.clone(),
+        };
         Ok(Self {
             mode,
+            sites,
             keyring,
             audit,
         })
     }
 
-    /// Whose key a request brings, if it was found good not long ago. Costs no question.
-    pub fn known_key(&self, headers: &HeaderMap) -> Option<Holder> {
+    /// Which key a request brings, if it was good not long ago. Costs no question.
+    pub fn known_key(&self, headers: &HeaderMap) -> Option<KeyName> {
         self.keyring.recall(gate::bearer(headers).ok()?)
     }
 }

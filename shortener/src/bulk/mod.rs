@@ -7,6 +7,7 @@
 //! A file of any size passes through a small, constant amount of memory. The ids in a file are kept, and the next id given
 //! out follows the highest one.
 
+mod known;
 mod parser;
 mod row;
 mod upload;
@@ -15,6 +16,7 @@ use std::{future::Future, path::Path, sync::Arc};
 
 use tokio::sync::mpsc;
 
+pub use known::Known;
 pub use parser::read_file;
 pub use row::{BadRow, Row, boolean, id, time};
 pub use upload::Upload;
@@ -33,12 +35,16 @@ pub trait Record: Sized + Send + Sync + 'static {
     /// What values are judged by, besides their own form.
     type Rules: Send + 'static;
 
+    /// What a load has found of the things that its records refer to.
+    type Found: Default + Send;
+
     fn parse(row: &Row<'_>, rules: &Self::Rules) -> Result<Self, BadRow>;
 
     /// The first record, by its place in `batch`, that refers to something that is not there.
     fn find_dangling(
         tx: &mut Tx,
         batch: &[Self],
+        found: &mut Self::Found,
     ) -> impl Future<Output = sqlx::Result<Option<Refused>>> + Send;
 
     fn insert_all(tx: &mut Tx, batch: &[Self]) -> impl Future<Output = sqlx::Result<()>> + Send;
@@ -108,14 +114,19 @@ async fn store<R: Record>(db: Db, mut batches: mpsc::Receiver<Batch<R>>) -> Resu
     let mut tx = db.begin().await?;
     // One load at a time: two with rows in common would wait for each other.
     tx.lock_bulk_loads().await?;
+    let mut found = R::Found::default();
     while let Some(batch) = batches.recv().await {
-        store_batch(&mut tx, &batch).await?;
+        store_batch(&mut tx, &batch, &mut found).await?;
     }
     Ok(tx)
 }
 
-async fn store_batch<R: Record>(tx: &mut Tx, batch: &Batch<R>) -> Result<(), ApiError> {
-    let refused = match R::find_dangling(tx, &batch.records).await? {
+async fn store_batch<R: Record>(
+    tx: &mut Tx,
+    batch: &Batch<R>,
+    found: &mut R::Found,
+) -> Result<(), ApiError> {
+    let refused = match R::find_dangling(tx, &batch.records, found).await? {
         Some(refused) => Some(refused),
         None => insert(tx, &batch.records).await?,
     };

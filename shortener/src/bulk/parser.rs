@@ -206,6 +206,7 @@ mod tests {
     impl Record for Pair {
         const COLUMNS: &'static [&'static str] = &["a", "b"];
         type Rules = ();
+        type Found = ();
 
         fn parse(row: &Row<'_>, (): &()) -> Result<Self, BadRow> {
             let a = row.read("a", |text| Ok(text.to_owned()))?;
@@ -221,6 +222,7 @@ mod tests {
         async fn find_dangling(
             _: &mut Tx,
             _: &[Self],
+            (): &mut (),
         ) -> sqlx::Result<Option<super::super::Refused>> {
             Ok(None)
         }

@@ -1,8 +1,8 @@
-//! A transaction whose connection is used again only if the transaction was committed.
+//! A transaction whose connection is used again only if the transaction was ended.
 //!
 //! Work that is given up half way (a time-out, a lost race) can leave a connection in the middle of an answer, where the
-//! next user would read it as the answer to something else. So a connection goes back to its pool by a commit, and is
-//! closed by everything else, which is also how the server learns to roll back.
+//! next user would read it as the answer to something else. So a connection goes back to its pool by a commit, or by a
+//! roll-back that was answered, and is closed by everything else, which is also how the server learns to roll back.
 
 use sqlx::{PgConnection, Postgres, pool::PoolConnection};
 
@@ -29,11 +29,19 @@ impl Guarded {
     }
 
     pub(super) fn conn(&mut self) -> &mut PgConnection {
-        self.conn.as_mut().expect("held until the commit")
+        self.conn.as_mut().expect("held until the end")
     }
 
-    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
-        sqlx::raw_sql("commit").execute(self.conn()).await?;
+    pub(super) async fn commit(self) -> sqlx::Result<()> {
+        self.end("commit").await
+    }
+
+    pub(super) async fn roll_back(self) -> sqlx::Result<()> {
+        self.end("rollback").await
+    }
+
+    async fn end(mut self, statement: &'static str) -> sqlx::Result<()> {
+        sqlx::raw_sql(statement).execute(self.conn()).await?;
         self.conn.take();
         Ok(())
     }

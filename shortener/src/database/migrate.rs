@@ -3,7 +3,7 @@
 //! Two neighbouring versions of the service share one schema during a rollout. So a binary accepts migrations that it does
 //! not know, unless a contracting one has said (in `schema_compatibility`) that it is too old.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context as _, bail};
 use sqlx::{
@@ -20,6 +20,18 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How long a migration may wait for a table that running transactions hold, before it gives up and lets them pass.
 const LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
+
+/// For what holds nobody up while it waits.
+const NO_LOCK_TIMEOUT: &str = "set lock_timeout = 0";
+
+/// Migrations of Postgres that were written anew: their versions, and the checksums of what they were. The fifth made an index
+/// that the ninth makes now.
+const EARLIER: [(i64, &[u8]); 1] = [(
+    5,
+    b"\x88\x10\xf2\x37\x1a\xea\xa0\x54\x33\xf1\xad\x18\x62\x2b\x97\xd6\
+        \xd1\x83\x04\x5a\x4f\x95\x55\xca\x45\xe5\x45\x17\x20\x7d\xbb\x39\
+        \xca\x67\x40\x82\xbf\xee\x28\x03\xd0\x2c\x21\x5d\x3c\xa6\x87\x71",
+)];
 
 fn postgres() -> Migrator {
     configured(sqlx::migrate!("./migrations/postgres"))
@@ -50,7 +62,7 @@ pub async fn run(db: &Db, connect: Option<&PgConnectOptions>) -> anyhow::Result<
             finish_indexes(&mut conn)
                 .await
                 .context("could not rebuild the indexes that an interrupted migration has left")?;
-            let migrated = postgres().run(&mut conn).await;
+            let migrated = apply(db, &mut conn).await;
             conn.close().await.ok();
             migrated.context("could not migrate the database")
         }
@@ -60,6 +72,59 @@ pub async fn run(db: &Db, connect: Option<&PgConnectOptions>) -> anyhow::Result<
             .context("could not migrate the database"),
         (Either::Postgres(_), None) => unreachable!("a Postgres database has connect options"),
     }
+}
+
+/// Applies what is missing in Postgres.
+///
+/// What runs outside of a transaction builds an index, holding nobody up, and waits for every transaction that is under way, such
+/// as that of a dump: it may take as long as these do. The others hold locks for which everybody waits, and give up soon.
+async fn apply(db: &Db, conn: &mut PgConnection) -> anyhow::Result<()> {
+    let applied = applied(db).await?;
+    let migrator = postgres_for(&applied);
+    for patient in migrator.iter().filter(|migration| migration.no_tx) {
+        if applied.contains_key(&patient.version) {
+            continue;
+        }
+        migrator.run_to(patient.version - 1, &mut *conn).await?;
+        tracing::info!(
+            migration = patient.version,
+            "building an index; this waits for transactions that are under way, and holds nobody up"
+        );
+        sqlx::query(NO_LOCK_TIMEOUT).execute(&mut *conn).await?;
+        migrator.run_to(patient.version, &mut *conn).await?;
+        sqlx::query(LOCK_TIMEOUT).execute(&mut *conn).await?;
+    }
+    migrator.run(conn).await?;
+    Ok(())
+}
+
+/// The migrations of Postgres. One that was written anew counts as what it was to a database that has applied it before: what
+/// they leave behind is the same, and an older version of the service goes on knowing it.
+fn postgres_for(applied: &HashMap<i64, Vec<u8>>) -> Migrator {
+    let mut migrations: Vec<_> = postgres().iter().cloned().collect();
+    for migration in &mut migrations {
+        let is_earlier =
+            |checksum: &&Vec<u8>| EARLIER.contains(&(migration.version, checksum.as_slice()));
+        let earlier = applied.get(&migration.version).filter(is_earlier);
+        if let Some(checksum) = earlier {
+            migration.checksum = checksum.clone().into();
+        }
+    }
+    configured(Migrator::with_migrations(migrations))
+}
+
+/// The migrations that Postgres has, with their checksums.
+async fn applied(db: &Db) -> anyhow::Result<HashMap<i64, Vec<u8>>> {
+    if !has_table(db, "_sqlx_migrations").await? {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(i64, Vec<u8>)> = either!(db.reader(), pool => {
+        sqlx::query_as("select version, checksum from _sqlx_migrations")
+            .fetch_all(pool)
+            .await
+    })
+    .context("could not read which migrations there are")?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Waits until the schema is as new as this binary needs it.
@@ -123,9 +188,7 @@ async fn finish_indexes(conn: &mut PgConnection) -> sqlx::Result<()> {
     if unfinished.is_empty() {
         return Ok(());
     }
-    sqlx::query("set lock_timeout = 0")
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(NO_LOCK_TIMEOUT).execute(&mut *conn).await?;
     for (index, is_left_over) in unfinished {
         tracing::warn!(
             index,

@@ -242,6 +242,15 @@ impl Tx {
         })
     }
 
+    /// Undoes everything. What is dropped is rolled back as well, but costs its connection.
+    pub async fn roll_back(self) -> sqlx::Result<()> {
+        match self.0 {
+            Either::Postgres(PgTx::Request(tx)) => tx.rollback().await,
+            Either::Postgres(PgTx::Guarded(guarded)) => guarded.roll_back().await,
+            Either::Sqlite(tx) => tx.rollback().await,
+        }
+    }
+
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.0 {
             Either::Postgres(PgTx::Request(tx)) => tx.commit().await,

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 
 use super::{Details, EventType, store};
 use crate::{
-    bulk::{self, BadRow, Imported, Loader, Record, Refused, Row, Upload},
+    bulk::{self, BadRow, Imported, Known, Loader, Record, Refused, Row, Upload},
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::extract::Json,
@@ -22,6 +22,29 @@ pub struct EventRow {
     pub details: Details,
 }
 
+/// What a load has found of the things that its events are about.
+#[derive(Debug, Default)]
+pub struct Subjects {
+    urls: Known,
+    users: Known,
+}
+
+impl Subjects {
+    async fn look_for(&mut self, tx: &mut Tx, batch: &[EventRow]) -> sqlx::Result<()> {
+        let urls = self.urls.unknown(batch.iter().map(|row| row.url_id));
+        if !urls.is_empty() {
+            self.urls
+                .add(urls::store::existing(tx.conn(), &urls).await?);
+        }
+        let users = self.users.unknown(batch.iter().map(|row| row.user_id));
+        if !users.is_empty() {
+            self.users
+                .add(users::store::existing(tx.conn(), &users).await?);
+        }
+        Ok(())
+    }
+}
+
 impl Record for EventRow {
     const COLUMNS: &'static [&'static str] = &[
         "id",
@@ -32,6 +55,7 @@ impl Record for EventRow {
         "details",
     ];
     type Rules = ();
+    type Found = Subjects;
 
     fn parse(row: &Row<'_>, (): &()) -> Result<Self, BadRow> {
         Ok(Self {
@@ -44,17 +68,18 @@ impl Record for EventRow {
         })
     }
 
-    async fn find_dangling(tx: &mut Tx, batch: &[Self]) -> sqlx::Result<Option<Refused>> {
-        let urls: Vec<i64> = batch.iter().map(|row| row.url_id).collect();
-        let users: Vec<i64> = batch.iter().map(|row| row.user_id).collect();
+    async fn find_dangling(
+        tx: &mut Tx,
+        batch: &[Self],
+        found: &mut Subjects,
+    ) -> sqlx::Result<Option<Refused>> {
+        found.look_for(tx, batch).await?;
         let ids: Vec<i64> = batch.iter().map(|row| row.id).collect();
-        let known_urls = urls::store::existing(tx.conn(), &urls).await?;
-        let known_users = users::store::existing(tx.conn(), &users).await?;
         let clicks = store::clicks_among(tx.conn(), &ids).await?;
         Ok(batch.iter().enumerate().find_map(|(place, row)| {
-            let (column, reason, is_conflict) = if !known_urls.contains(&row.url_id) {
+            let (column, reason, is_conflict) = if !found.urls.contains(row.url_id) {
                 ("url_id", "is the id of no URL", false)
-            } else if !known_users.contains(&row.user_id) {
+            } else if !found.users.contains(row.user_id) {
                 ("user_id", "is the id of no user", false)
             } else if clicks.contains(&row.id) {
                 ("id", "is taken already", true)

@@ -19,6 +19,7 @@ use crate::{
     http::{
         extract::{Created, JsonObject, Query},
         fields::{digits, integer, text},
+        long_lists::LongLists,
         paging::{Listing, Order, Part},
     },
     idempotency::http::{Begun, Idempotency},
@@ -33,6 +34,7 @@ pub async fn list(
     caller: Caller,
     State(db): State<Db>,
     State(clicks): State<Arc<Clicks>>,
+    State(long_lists): State<Arc<LongLists>>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<Event>, ApiError> {
@@ -49,7 +51,8 @@ pub async fn list(
         Ok((filter, part?))
     })?;
     clicks.barrier().await?;
-    let (rows, count) = (store::list(&db, &filter, part), store::count(&db, &filter));
+    let rows = store::list(&db, &filter, part);
+    let count = long_lists.count(&uri, filter.user_id, store::count(&db, &filter));
     Listing::read(part, &uri, rows, count).await
 }
 
@@ -84,12 +87,14 @@ pub async fn create(
     };
     let event = match store::insert(&mut transaction.tx, &new, Timestamp::now()).await? {
         Ok(event) => event,
-        Err(Unknown::Url) => return Err(ApiError::NotFound("URL")),
-        Err(Unknown::User) => return Err(ApiError::NotFound("user")),
+        Err(unknown) => {
+            let what = match unknown {
+                Unknown::Url => "URL",
+                Unknown::User => "user",
+            };
+            return Err(transaction.refused(ApiError::NotFound(what)).await);
+        }
     };
-    let created = Created {
-        id: event.id,
-        body: event,
-    };
+    let created = Created::new(event.id, event);
     transaction.commit(created.into_response()).await
 }

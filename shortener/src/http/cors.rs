@@ -24,6 +24,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Whether `origin`, as a browser sends it, is this one.
+    pub fn is(&self, origin: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => exact == origin,
+        }
+    }
+
     /// Whether its pages come from this machine.
     pub fn is_loopback(&self) -> bool {
         match self {
@@ -111,6 +119,7 @@ pub fn layer(origins: &[Origin]) -> Option<CorsLayer> {
         .expose_headers([
             header::ETAG,
             header::LINK,
+            header::LOCATION,
             header::RETRY_AFTER,
             header::WWW_AUTHENTICATE,
             names("accept-patch"),

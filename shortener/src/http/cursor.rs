@@ -26,7 +26,7 @@ pub enum Place {
 }
 
 /// The list and its filters, so far as a cursor has to tell them from others.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Fingerprint(u32);
 
 impl Fingerprint {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::{
     body::Body,
     extract::{FromRef, FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -37,14 +37,38 @@ impl<T: Serialize> IntoResponse for Json<T> {
 /// 201, with what was made.
 #[derive(Debug)]
 pub struct Created<T> {
-    pub id: i64,
+    id: i64,
     pub body: T,
+    /// Where it is to be read.
+    location: Option<HeaderValue>,
+}
+
+impl<T> Created<T> {
+    pub fn new(id: i64, body: T) -> Self {
+        Self {
+            id,
+            body,
+            location: None,
+        }
+    }
+
+    /// What can be read at its id below `path`, which the request was sent to.
+    pub fn below(path: &Uri, id: i64, body: T) -> Self {
+        let location = format!("{}/{id}", path.path().trim_end_matches('/'));
+        Self {
+            location: HeaderValue::try_from(location).ok(),
+            ..Self::new(id, body)
+        }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let mut response = (StatusCode::CREATED, Json(self.body)).into_response();
         response.extensions_mut().insert(ObjectId(self.id));
+        if let Some(location) = self.location {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
         response
     }
 }
@@ -52,6 +76,10 @@ impl<T: Serialize> IntoResponse for Created<T> {
 /// What an answer is about, for the audit log.
 #[derive(Clone, Copy, Debug)]
 pub struct ObjectId(pub i64);
+
+/// What an answer about many things has changed, each with the status that a call of its own would have had, for the audit log.
+#[derive(Clone, Debug)]
+pub struct Changes(pub Vec<(i64, u16)>);
 
 /// The JSON object in a request's body, to be read field by field.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Reads the fields of a JSON object or a query string, and collects everything that is wrong with them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -17,6 +19,8 @@ pub struct Reported;
 pub struct Fields {
     values: Map<String, Value>,
     errors: FieldErrors,
+    /// The names that somebody has asked for.
+    asked: BTreeSet<&'static str>,
 }
 
 impl Fields {
@@ -24,6 +28,7 @@ impl Fields {
         Self {
             values,
             errors: FieldErrors::new(),
+            asked: BTreeSet::new(),
         }
     }
 
@@ -53,6 +58,7 @@ impl Fields {
         name: &'static str,
         parse: impl FnOnce(&Value) -> Result<T, Invalid>,
     ) -> Result<T, Reported> {
+        self.asked.insert(name);
         match self.values.get(name) {
             Some(value) => parse(value).map_err(|reason| self.report(name, reason)),
             None => Err(self.report(name, "is missing".into())),
@@ -65,6 +71,7 @@ impl Fields {
         name: &'static str,
         parse: impl FnOnce(&Value) -> Result<T, Invalid>,
     ) -> Result<Option<T>, Reported> {
+        self.asked.insert(name);
         match self.values.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => parse(value)
@@ -79,6 +86,7 @@ impl Fields {
         name: &'static str,
         parse: impl FnOnce(&Value) -> Result<T, Invalid>,
     ) -> Result<Option<T>, Reported> {
+        self.asked.insert(name);
         if self.values.contains_key(name) {
             self.required(name, parse).map(Some)
         } else {
@@ -109,13 +117,18 @@ impl Fields {
 
     /// All of them as JSON, in one form, however they were laid out.
     pub fn text(&self) -> String {
-        let sorted: std::collections::BTreeMap<_, _> = self.values.iter().collect();
+        let sorted: BTreeMap<_, _> = self.values.iter().collect();
         serde_json::to_string(&sorted).expect("JSON that was read can be written")
     }
 
     /// A field that is a text.
     pub fn text_of(&self, name: &str) -> Option<&str> {
         self.values.get(name)?.as_str()
+    }
+
+    /// Whether somebody has asked for a field of this name.
+    pub fn knows(&self, name: &str) -> bool {
+        self.asked.contains(name)
     }
 
     /// Whether there is no field at all.

@@ -69,6 +69,19 @@ impl Host {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// Whether `other` has the same name, at whatever port.
+    pub fn has_name_of(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
+    /// Whether this is a name that somebody could own and have lead anywhere: no address, no name of this machine, and none
+    /// of a single label.
+    pub fn may_be_anybodys(&self) -> bool {
+        let is_address =
+            self.name.starts_with('[') || self.name.parse::<std::net::Ipv4Addr>().is_ok();
+        self.name.contains('.') && !is_address && !self.is_loopback()
+    }
+
     /// The name as referrers are counted by: without `www.` and without the port.
     pub fn site(&self) -> String {
         self.name
@@ -136,5 +149,19 @@ mod tests {
             assert!(Host::parse(text).unwrap().is_loopback(), "{text}");
         }
         assert!(!Host::parse("example.com").unwrap().is_loopback());
+    }
+
+    #[test]
+    fn a_domain_may_be_anybodys() {
+        for (text, expected) in [
+            ("example.com:80", true),
+            ("10.0.0.1", false),
+            ("[fd00::1]:80", false),
+            ("shortener:80", false),
+            ("a.localhost", false),
+        ] {
+            let host = Host::parse(text).unwrap();
+            assert_eq!(host.may_be_anybodys(), expected, "{text}");
+        }
     }
 }

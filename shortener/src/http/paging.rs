@@ -37,6 +37,8 @@ pub struct Part {
     pub order: Order,
     size: i64,
     start: Start,
+    /// The list and its filters.
+    list: Fingerprint,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,7 +52,8 @@ enum Start {
 }
 
 impl Part {
-    /// Reads `per_page` (20 by default, at most 100), and `page` (from 1) or `cursor`.
+    /// Reads `per_page` (20 by default, at most 100), and `page` (from 1) or `cursor`. To be asked when the list's filters have been
+    /// read: a cursor holds for those. Parameters that nobody knows may change on the way.
     pub fn read(fields: &mut Fields, uri: &Uri, order: Order) -> Result<Self, Reported> {
         Self::read_any(fields, uri, order, None)
     }
@@ -62,6 +65,7 @@ impl Part {
         order: Order,
         walked: Option<&'static str>,
     ) -> Result<Self, Reported> {
+        let list = fingerprint_by(uri, |name| fields.knows(name));
         let number = fields.optional(
             "page",
             text(|text| match digits(text)? {
@@ -80,7 +84,7 @@ impl Part {
             "cursor",
             text(|text| match text {
                 "" => Ok(Start::Beginning),
-                text => Place::decode(text, fingerprint(uri)).map(Start::Place),
+                text => Place::decode(text, list).map(Start::Place),
             }),
         );
         let (number, size, cursor) = (number?, size?, cursor?);
@@ -97,6 +101,7 @@ impl Part {
             order,
             size: size.unwrap_or(DEFAULT_SIZE),
             start,
+            list,
         })
     }
 
@@ -106,6 +111,7 @@ impl Part {
             order,
             size: MAX_SIZE,
             start: Start::Beginning,
+            list: Fingerprint::of("", std::iter::empty()),
         }
     }
 
@@ -225,11 +231,10 @@ impl<T: Listed> Listing<T> {
             ends.map(|(first, last)| [first.id(), last.id()]),
             stopped_at,
         );
-        let fingerprint = fingerprint(uri);
         let neighbours = std::iter::once(("first", String::new())).chain(
             places
                 .into_iter()
-                .map(|(relation, place)| (relation, place.encode(fingerprint))),
+                .map(|(relation, place)| (relation, place.encode(part.list))),
         );
         let link = |(relation, cursor)| (relation, ("cursor", cursor));
         Self {
@@ -331,9 +336,16 @@ fn filters(uri: &Uri) -> Vec<(String, String)> {
         .collect()
 }
 
-fn fingerprint(uri: &Uri) -> Fingerprint {
+/// Which list `uri` asks for, whichever part of it.
+pub fn fingerprint(uri: &Uri) -> Fingerprint {
+    fingerprint_by(uri, |_| true)
+}
+
+/// The same, by those parameters alone that the list knows.
+fn fingerprint_by(uri: &Uri, is_known: impl Fn(&str) -> bool) -> Fingerprint {
     let filters = filters(uri);
     let filters = filters.iter().map(|(name, value)| (&**name, &**value));
+    let filters = filters.filter(|(name, _)| is_known(name));
     Fingerprint::of(uri.path(), filters)
 }
 
@@ -362,9 +374,9 @@ mod tests {
 
     fn part(order: Order, start: Start) -> Part {
         Part {
-            order,
             size: 20,
             start,
+            ..Part::beginning(order)
         }
     }
 

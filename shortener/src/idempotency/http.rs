@@ -1,7 +1,7 @@
 //! The header, and what handlers of creates do with it.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::FromRequestParts,
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
@@ -22,6 +22,12 @@ const NAME: &str = "Idempotency-Key";
 
 /// Says that an answer is the one that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The largest answer that is kept, in bytes: a thousand URLs of usual length have room in it.
+const MAX_KEPT: u64 = 2 << 20;
+
+const TOO_MUCH: &str =
+    "has an answer of more than 2 MiB, which is not kept: ask for less in one call";
 
 /// The headers of an answer that are kept. Others are about the exchange, not about what was made.
 const KEPT: [HeaderName; 4] = [
@@ -156,7 +162,10 @@ impl Attempt {
                 tx.commit().await?;
                 keyed.answer(record).map(Begun::Before)
             }
-            Err(error) if failure::is_lock_timeout(&error) => Err(ApiError::UnderWay),
+            Err(error) if failure::is_lock_timeout(&error) => {
+                tx.roll_back().await?;
+                Err(ApiError::UnderWay)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -201,6 +210,14 @@ impl Work {
         }
     }
 
+    /// Undoes what was begun, since it is refused.
+    pub async fn refused(self, refusal: impl Into<ApiError>) -> ApiError {
+        match self {
+            Self::Plain(_) => refusal.into(),
+            Self::InTransaction(transaction) => transaction.refused(refusal).await,
+        }
+    }
+
     /// Keeps the answer, if somebody may ask again, together with what was made.
     pub async fn commit(self, response: Response) -> Result<Response, ApiError> {
         match self {
@@ -211,7 +228,23 @@ impl Work {
 }
 
 impl Transaction {
+    /// Undoes everything, and frees the key: it is judged anew whether it is refused.
+    pub async fn refused(self, refusal: impl Into<ApiError>) -> ApiError {
+        let refusal = refusal.into();
+        // After a fault of ours nobody knows where the connection stands: it is dropped, and closed.
+        if !refusal.is_ours()
+            && let Err(error) = self.tx.roll_back().await
+        {
+            return error.into();
+        }
+        refusal
+    }
+
     pub async fn commit(self, response: Response) -> Result<Response, ApiError> {
+        if self.keyed.is_some() && response.body().size_hint().lower() > MAX_KEPT {
+            let refusal = ApiError::invalid(NAME, TOO_MUCH);
+            return Err(self.refused(refusal).await);
+        }
         let Self { mut tx, keyed } = self;
         let Some(keyed) = keyed else {
             tx.commit().await?;

@@ -84,13 +84,9 @@ pub async fn create(
     let (about, key) = make(&db, access.keyring.hasher(), &new, now)
         .await?
         .ok_or(ApiError::NotFound("user"))?;
-    let created = Created {
-        id: about.id,
-        body: NewKeyAnswer {
-            about,
-            key: key.expose().to_owned(),
-        },
-    };
+    let id = about.id;
+    let key = key.expose().to_owned();
+    let created = Created::new(id, NewKeyAnswer { about, key });
     // Nobody on the way may keep it.
     let kept_by_nobody = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((kept_by_nobody, created))

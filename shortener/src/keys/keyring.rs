@@ -25,6 +25,10 @@ const BELIEF: Duration = Duration::from_millis(500);
 /// Entries that are too old are thrown away when there are more than this.
 const MANY: usize = 1_024;
 
+/// How often it is read which keys there are, and of how many: those that were used last.
+const REMEMBERING: Duration = Duration::from_mins(1);
+const REMEMBERED: i64 = 100_000;
+
 /// How often it is looked whether a use is to be written down.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -39,6 +43,8 @@ pub struct Keyring {
     /// The one from the file, which is never stored.
     admin: Option<KeyHash>,
     good: Mutex<HashMap<KeyHash, Believed>>,
+    /// Keys that were good a while ago, with their ids: for telling callers apart, and not for letting them in.
+    known: Mutex<HashMap<KeyHash, i64>>,
     uses: Mutex<HashMap<i64, Use>>,
 }
 
@@ -65,6 +71,14 @@ pub enum Holder {
     },
 }
 
+/// Which key it is, without what it is good for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KeyName {
+    /// The one in `SHORTENER_ADMIN_KEY_FILE`.
+    AdminFile,
+    Id(i64),
+}
+
 /// Why a key does not work. Only who holds it is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refused {
@@ -81,6 +95,7 @@ impl Keyring {
             hasher,
             admin,
             good: Mutex::default(),
+            known: Mutex::default(),
             uses: Mutex::default(),
         }
     }
@@ -115,22 +130,23 @@ impl Keyring {
         }))
     }
 
-    /// Whose key `text` was when it was last found good, which may be a while ago: for telling callers apart, and not for
-    /// letting them in.
-    pub fn recall(&self, text: &[u8]) -> Option<Holder> {
-        if self.admin.is_none() && lock(&self.good).is_empty() {
-            return None;
-        }
+    /// Which key `text` is, if it was good a while ago, through whichever replica: for telling callers apart, and not for
+    /// letting them in. Asks nobody.
+    pub fn recall(&self, text: &[u8]) -> Option<KeyName> {
         let hash = self.hasher.hash(text);
         if Some(hash) == self.admin {
-            return Some(Holder::AdminFile);
+            return Some(KeyName::AdminFile);
         }
-        let good = lock(&self.good);
-        let key = &good.get(&hash)?.key;
-        Some(Holder::Key {
-            id: key.id,
-            right: key.right.clone(),
-        })
+        let believed = lock(&self.good).get(&hash).map(|believed| believed.key.id);
+        let id = believed.or_else(|| lock(&self.known).get(&hash).copied());
+        id.map(KeyName::Id)
+    }
+
+    /// Reads which keys there are.
+    pub async fn remember(&self) -> sqlx::Result<()> {
+        let keys = store::known(&self.db, REMEMBERED, Timestamp::now()).await?;
+        *lock(&self.known) = keys.into_iter().collect();
+        Ok(())
     }
 
     async fn find(&self, hash: KeyHash) -> sqlx::Result<Option<Known>> {
@@ -215,6 +231,22 @@ pub async fn note_uses(keyring: Arc<Keyring>, stop: CancellationToken) -> anyhow
         }
     }
     Ok(())
+}
+
+/// Reads every now and then which keys there are, until `stop`.
+pub async fn keep_remembering(
+    keyring: Arc<Keyring>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(REMEMBERING) => {}
+        }
+        if let Err(error) = keyring.remember().await {
+            tracing::debug!(%error, "it could not be read which keys there are; what was known stays");
+        }
+    }
 }
 
 fn later(time: Timestamp) -> Timestamp {

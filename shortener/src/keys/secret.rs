@@ -76,6 +76,11 @@ impl fmt::Debug for KeyText {
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
+    /// As a database has it; none if it is of another kind.
+    pub fn stored(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -125,6 +125,22 @@ pub async fn find_by_hash(db: &Db, hash: KeyHash) -> sqlx::Result<Option<Known>>
     found.map(KnownRecord::into_known).transpose()
 }
 
+/// The `limit` keys that were used last, or made last, and that are good at `now`: their hashes and ids.
+pub async fn known(db: &Db, limit: i64, now: Timestamp) -> sqlx::Result<Vec<(KeyHash, i64)>> {
+    let rows: Vec<(Vec<u8>, i64)> = either!(db.reader(), pool => {
+        sqlx::query_as(
+            "select hash, id from api_key where revoked_at is null and (expires_at is null or expires_at > $1)
+             order by coalesce(last_used_at, created_at) desc limit $2",
+        )
+        .bind(now)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?
+    });
+    let known = |(hash, id): (Vec<u8>, i64)| Some((KeyHash::stored(&hash)?, id));
+    Ok(rows.into_iter().filter_map(known).collect())
+}
+
 pub async fn list(db: &Db, filter: KeyFilter, part: Part) -> sqlx::Result<Vec<Key>> {
     let rows: Vec<KeyRecord> = either!(db.reader(), pool => {
         let mut query = sqlx::QueryBuilder::new(

@@ -174,7 +174,7 @@ const HEADERS: [(&str, &str, &str); 12] = [
     ),
     (
         "Location",
-        "Where the short URL leads, as an absolute URL in ASCII. Absent where the visitor is not to know",
+        "Of a redirect: where the short URL leads, as an absolute URL in ASCII; absent where the visitor is not to know. Of what was made: the path to read it at",
         "https://example.com/page",
     ),
     (
@@ -189,7 +189,7 @@ const HEADERS: [(&str, &str, &str); 12] = [
     ),
     (
         "Retry-After",
-        "After how many seconds to try again (RFC 9110, 10.2.3)",
+        "After how many seconds to try again (RFC 9110, 10.2.3). Absent where that would not help",
         "1",
     ),
     (

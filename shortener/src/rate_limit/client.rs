@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::keys::keyring::Holder;
+use crate::keys::keyring::KeyName;
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Client {
@@ -31,12 +31,12 @@ impl Client {
     }
 
     /// Who asks from there with that key, or without one.
-    pub(super) fn with(key: Option<&Holder>, address: IpAddr) -> Option<Self> {
+    pub(super) fn with(key: Option<KeyName>, address: IpAddr) -> Option<Self> {
         let client = Self::at(address)?;
         Some(match key {
             None => client,
-            Some(Holder::AdminFile) => Self::AdminFile,
-            Some(Holder::Key { id, .. }) => Self::Key(*id),
+            Some(KeyName::AdminFile) => Self::AdminFile,
+            Some(KeyName::Id(id)) => Self::Key(id),
         })
     }
 }

@@ -27,7 +27,7 @@ pub async fn limit_api(
     let limits = &state.redirects.limits;
     // Before the gate, which asks the database about keys that it does not know.
     let key = state.access.known_key(request.headers());
-    let Some(judged) = limits.judge_api(key.as_ref(), address).await else {
+    let Some(judged) = limits.judge_api(key, address).await else {
         return next.run(request).await;
     };
     if !judged.verdict.is_allowed {

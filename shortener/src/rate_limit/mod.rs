@@ -20,7 +20,7 @@ use client::Client;
 use gcra::Verdict;
 use local::Buckets;
 
-use crate::{keys::keyring::Holder, moment::Moment, redis_client::Redis, replicas::Replicas};
+use crate::{keys::keyring::KeyName, moment::Moment, redis_client::Redis, replicas::Replicas};
 
 /// What is given to start with. A rate that is `None` is no limit.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl RateLimits {
     }
 
     /// `None` for a client that is not limited.
-    pub async fn judge_api(&self, key: Option<&Holder>, address: IpAddr) -> Option<Judged> {
+    pub async fn judge_api(&self, key: Option<KeyName>, address: IpAddr) -> Option<Judged> {
         let rate = self.given.api?;
         let client = Client::with(key, address)?;
         let (rate, verdict) = match self.judge_together(client, rate).await {

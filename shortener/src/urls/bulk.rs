@@ -16,7 +16,7 @@ use super::{
     store,
 };
 use crate::{
-    bulk::{self, BadRow, Imported, Loader, Record, Refused, Row, Upload},
+    bulk::{self, BadRow, Imported, Known, Loader, Record, Refused, Row, Upload},
     config::LimitsConfig,
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
@@ -58,6 +58,7 @@ impl Record for UrlRow {
         "updated_at",
     ];
     type Rules = Rules;
+    type Found = Known;
 
     fn parse(row: &Row<'_>, rules: &Rules) -> Result<Self, BadRow> {
         let original_url = |text: &str| {
@@ -83,10 +84,16 @@ impl Record for UrlRow {
         })
     }
 
-    async fn find_dangling(tx: &mut Tx, batch: &[Self]) -> sqlx::Result<Option<Refused>> {
-        let owners: Vec<i64> = batch.iter().map(|row| row.user_id).collect();
-        let known = users::store::existing(tx.conn(), &owners).await?;
-        let stray = batch.iter().position(|row| !known.contains(&row.user_id));
+    async fn find_dangling(
+        tx: &mut Tx,
+        batch: &[Self],
+        owners: &mut Known,
+    ) -> sqlx::Result<Option<Refused>> {
+        let unknown = owners.unknown(batch.iter().map(|row| row.user_id));
+        if !unknown.is_empty() {
+            owners.add(users::store::existing(tx.conn(), &unknown).await?);
+        }
+        let stray = batch.iter().position(|row| !owners.contains(row.user_id));
         Ok(stray.map(|place| Refused {
             place,
             column: "user_id",

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    app::Hosts,
+    app::{AppState, Hosts},
     config::LimitsConfig,
     database::{
         Db, Tx,
@@ -32,6 +32,7 @@ use crate::{
         conditional::{Conditions, Read, Tagged},
         extract::{Created, Id, JsonObject, Query},
         fields::{Fields, Reported, boolean, integer, positive, text, time},
+        long_lists::LongLists,
         paging::Listing,
     },
     idempotency::http::{Begun, Idempotency, Work},
@@ -95,23 +96,46 @@ impl Judgement {
 pub async fn list(
     caller: Caller,
     State(db): State<Db>,
+    State(long_lists): State<Arc<LongLists>>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<ShortUrl>, ApiError> {
     let (query, part) = query.read(|fields| UrlQuery::read(fields, &uri, &caller))?;
-    list::read(&db, &query, part, &uri).await
+    list::read(&db, &query, part, &uri, &long_lists).await
+}
+
+/// What making URLs takes.
+#[derive(Clone, Debug)]
+pub struct Maker {
+    creator: Arc<Creator>,
+    links: Arc<Links>,
+    judgement: Judgement,
+}
+
+impl FromRef<AppState> for Maker {
+    fn from_ref(state: &AppState) -> Self {
+        Self {
+            creator: Arc::clone(&state.creator),
+            links: Arc::clone(&state.links),
+            judgement: state.judgement.clone(),
+        }
+    }
 }
 
 /// `POST /urls`
 pub async fn create(
     caller: Caller,
-    State(creator): State<Arc<Creator>>,
-    State(links): State<Arc<Links>>,
-    State(judgement): State<Judgement>,
+    State(maker): State<Maker>,
+    OriginalUri(uri): OriginalUri,
     idempotency: Idempotency,
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
+    let Maker {
+        creator,
+        links,
+        judgement,
+    } = maker;
     let attempt = idempotency.attempt(&body);
     if let Some(answer) = attempt.recall(&creator.db).await? {
         return Ok(answer);
@@ -122,15 +146,16 @@ pub async fn create(
         Begun::Before(answer) => return Ok(answer),
         Begun::Now(work) => work,
     };
-    let url = match &mut work {
-        Work::Plain(_) => creator.create(&new, chosen).await?,
-        Work::InTransaction(work) => insert(Place::In(&mut work.tx), &new, chosen).await?,
+    let made = match &mut work {
+        Work::Plain(_) => creator.create(&new, chosen).await,
+        Work::InTransaction(work) => insert(Place::In(&mut work.tx), &new, chosen).await,
+    };
+    let url = match made {
+        Ok(url) => url,
+        Err(refusal) => return Err(work.refused(refusal).await),
     };
     let code = url.short_code.clone();
-    let created = Tagged(Created {
-        id: url.id,
-        body: url,
-    });
+    let created = Tagged(Created::below(&uri, url.id, url));
     let answer = work.commit(created.into_response()).await?;
     links.created(&code);
     Ok(answer)

@@ -101,6 +101,7 @@ fn create() -> Operation {
             Answer::json::<ShortUrl>(201, "The new URL")
                 .tagged()
                 .header("Idempotency-Replayed")
+                .header("Location")
                 .leads_to("show", "getUrl", "id", id)
                 .leads_to("update", "updateUrl", "id", id)
                 .leads_to("delete", "deleteUrl", "id", id)

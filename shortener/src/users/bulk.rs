@@ -22,6 +22,7 @@ pub struct UserRow {
 impl Record for UserRow {
     const COLUMNS: &'static [&'static str] = &["id", "username", "email", "created_at"];
     type Rules = ();
+    type Found = ();
 
     fn parse(row: &Row<'_>, (): &()) -> Result<Self, BadRow> {
         Ok(Self {
@@ -33,7 +34,7 @@ impl Record for UserRow {
     }
 
     /// A user refers to nothing.
-    async fn find_dangling(_: &mut Tx, _: &[Self]) -> sqlx::Result<Option<Refused>> {
+    async fn find_dangling(_: &mut Tx, _: &[Self], (): &mut ()) -> sqlx::Result<Option<Refused>> {
         Ok(None)
     }
 

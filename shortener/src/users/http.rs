@@ -50,6 +50,7 @@ pub async fn list(
 /// `POST /users`
 pub async fn create(
     State(db): State<Db>,
+    OriginalUri(uri): OriginalUri,
     idempotency: Idempotency,
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
@@ -70,15 +71,15 @@ pub async fn create(
         Begun::Now(work) => work,
     };
     let now = Timestamp::now();
-    let user = match &mut work {
+    let made = match &mut work {
         Work::Plain(db) => store::insert(db, &new, now).await,
         Work::InTransaction(work) => store::insert_in(&mut work.tx, &new, now).await,
-    }
-    .map_err(conflict)?;
-    let created = Tagged(Created {
-        id: user.id,
-        body: user,
-    });
+    };
+    let user = match made {
+        Ok(user) => user,
+        Err(error) => return Err(work.refused(conflict(error)).await),
+    };
+    let created = Tagged(Created::below(&uri, user.id, user));
     work.commit(created.into_response()).await
 }
 

@@ -55,6 +55,7 @@ fn create() -> Operation {
             Answer::json::<User>(201, "The new user")
                 .tagged()
                 .header("Idempotency-Replayed")
+                .header("Location")
                 .leads_to("show", "getUser", "id", "$response.body#/id")
                 .leads_to("update", "updateUser", "id", "$response.body#/id")
                 .leads_to("delete", "deleteUser", "id", "$response.body#/id")

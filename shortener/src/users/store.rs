@@ -189,7 +189,8 @@ pub async fn delete(
     events::insert_deleted_of_user(&mut tx, id, now).await?;
     let deleted: Vec<(String, i64)> = either!(tx.conn(), conn => {
         sqlx::query_as(
-            "update url set deleted_at = $2, updated_at = $2, version = version + 1
+            "update url set deleted_at = $2, updated_at = case when updated_at < $2 then $2 else updated_at end,
+                 version = version + 1
              where user_id = $1 and deleted_at is null
              returning short_code, version",
         )

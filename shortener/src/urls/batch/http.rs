@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use crate::{
     http::{
         conditional::Conditions,
         envelope::ProblemDocument,
-        extract::{Json, JsonObject},
+        extract::{Changes, Json, JsonObject},
         fields::{Fields, integer, positive},
     },
     idempotency::http::{Begun, Idempotency, Transaction},
@@ -78,9 +78,8 @@ pub async fn carry_out(
             }
             Begun::Now(work) => {
                 let mut work = work.in_transaction().await?;
-                let reaches = |owner| caller.reaches(owner);
                 let now = Timestamp::now();
-                let outcomes = super::carry_out(&mut work.tx, operations, reaches, now).await?;
+                let outcomes = super::carry_out(&mut work.tx, operations, &caller, now).await?;
                 commit(work, &links, outcomes).await
             }
         }
@@ -96,8 +95,10 @@ async fn commit(
 ) -> Result<Response, ApiError> {
     let changes = super::changes(&outcomes);
     let new_codes = super::new_codes(&outcomes);
+    let noted = Changes(super::done(&outcomes));
     let results = outcomes.into_iter().map(BatchResult::new).collect();
-    let answer = Json(BatchAnswer { results }).into_response();
+    let mut answer = Json(BatchAnswer { results }).into_response();
+    answer.extensions_mut().insert(noted);
     let announced = links.change_many(&mut work.tx, changes).await?;
     let answer = work.commit(answer).await?;
     for code in new_codes {
@@ -110,9 +111,7 @@ async fn commit(
 impl BatchResult {
     fn new(outcome: Result<Done, ApiError>) -> Self {
         let (status, url, problem) = match outcome {
-            Ok(Done::Created(url)) => (StatusCode::CREATED, Some(url), None),
-            Ok(Done::Updated(url)) => (StatusCode::OK, Some(url), None),
-            Ok(Done::Deleted(_)) => (StatusCode::NO_CONTENT, None, None),
+            Ok(done) => (done.status(), done.shown(), None),
             Err(refused) => {
                 let problem = refused.problem();
                 let document = serde_json::to_value(ProblemDocument::of(&problem, None));

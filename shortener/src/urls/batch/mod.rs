@@ -6,8 +6,11 @@
 
 pub mod http;
 
+use axum::http::StatusCode;
+
 use super::{NewUrl, ShortUrl, UrlChange, short_code::ShortCode};
 use crate::{
+    access::Caller,
     database::{Tx, timestamp::Timestamp},
     error::ApiError,
     http::conditional::Conditions,
@@ -48,6 +51,31 @@ pub enum Done {
     Deleted(ShortUrl),
 }
 
+impl Done {
+    fn url(&self) -> &ShortUrl {
+        match self {
+            Self::Created(url) | Self::Updated(url) | Self::Deleted(url) => url,
+        }
+    }
+
+    /// The status that a call of its own would have been answered with.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Created(_) => StatusCode::CREATED,
+            Self::Updated(_) => StatusCode::OK,
+            Self::Deleted(_) => StatusCode::NO_CONTENT,
+        }
+    }
+
+    /// The URL, if it is still there.
+    fn shown(self) -> Option<ShortUrl> {
+        match self {
+            Self::Created(url) | Self::Updated(url) => Some(url),
+            Self::Deleted(_) => None,
+        }
+    }
+}
+
 /// What became of each operation, in their order.
 pub type Outcomes = Vec<Result<Done, ApiError>>;
 
@@ -72,7 +100,7 @@ impl Operation {
 async fn carry_out(
     tx: &mut Tx,
     operations: Vec<Result<Operation, ApiError>>,
-    reaches: impl Fn(i64) -> bool,
+    caller: &Caller,
     now: Timestamp,
 ) -> Result<Outcomes, ApiError> {
     let valid = || operations.iter().flatten();
@@ -83,7 +111,7 @@ async fn carry_out(
     }
     let ids: Vec<i64> = valid().filter_map(Operation::id).collect();
     let mut found = store::lock_all(tx, &ids).await?;
-    found.retain(|_, owner| reaches(*owner));
+    found.retain(|_, owner| caller.reaches(*owner));
 
     let mut outcomes = Vec::with_capacity(operations.len());
     for operation in operations {
@@ -91,7 +119,7 @@ async fn carry_out(
             Ok(operation) if operation.id().is_some_and(|id| !found.contains_key(&id)) => {
                 Err(ApiError::NotFound("URL"))
             }
-            Ok(operation) => step(tx, operation, now).await,
+            Ok(operation) => step(tx, operation, caller, now).await,
             Err(refused) => Err(refused),
         };
         match outcome {
@@ -103,7 +131,12 @@ async fn carry_out(
 }
 
 /// Whatever is refused here is refused before anything is written, or taken back.
-async fn step(tx: &mut Tx, operation: Operation, now: Timestamp) -> Result<Done, ApiError> {
+async fn step(
+    tx: &mut Tx,
+    operation: Operation,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Done, ApiError> {
     match operation {
         Operation::Create { new, chosen } => {
             let created = insert(Place::In(tx), &new, chosen).await?;
@@ -118,7 +151,7 @@ async fn step(tx: &mut Tx, operation: Operation, now: Timestamp) -> Result<Done,
             Ok(Done::Updated(updated))
         }
         Operation::Delete { id, conditions } => {
-            let deleted = store::delete(tx, id, &conditions, now).await?;
+            let deleted = store::delete(tx, id, caller.is_admin(), &conditions, now).await?;
             Ok(Done::Deleted(deleted))
         }
     }
@@ -142,4 +175,11 @@ fn new_codes(outcomes: &[Result<Done, ApiError>]) -> Vec<String> {
         Done::Updated(_) | Done::Deleted(_) => None,
     });
     created.collect()
+}
+
+/// The URLs that were made or changed, each with its status.
+fn done(outcomes: &[Result<Done, ApiError>]) -> Vec<(i64, u16)> {
+    let done = outcomes.iter().flatten();
+    done.map(|done| (done.url().id, done.status().as_u16()))
+        .collect()
 }

@@ -13,6 +13,11 @@ use crate::{
     users::store as users,
 };
 
+/// When a change is made at `now` of what was changed before: a clock that was set back must not make it look older than that.
+fn moment_of_change(before: Timestamp, now: Timestamp) -> Timestamp {
+    now.max(before.next())
+}
+
 /// Changes a URL, if it is still what `conditions` are about, and logs each field that became different.
 pub async fn update(
     tx: &mut Tx,
@@ -28,8 +33,7 @@ pub async fn update(
     if let Err(reason) = wanted.options.check() {
         return Err(ApiError::invalid("starts_at", reason.to_string()));
     }
-    // A clock that was set back must not make a change look older than the one before.
-    let updated_at = now.max(before.updated_at.next());
+    let updated_at = moment_of_change(before.updated_at, now);
     let after: ShortUrl = either!(tx.conn(), conn => {
         sqlx::query_as(concat!(
             "update url set title = $2, is_active = $3, original_url = $4, redirect_status = $5,
@@ -59,15 +63,26 @@ pub async fn update(
     Ok(after)
 }
 
-/// Deletes a URL, if it is still what `conditions` are about; its row and its code stay. Returns it as it is then.
+/// Deletes a URL, if it is still what `conditions` are about; its row and its code stay. Returns it as it is then. If it is
+/// taken down, its owner cannot restore it.
 pub async fn delete(
     tx: &mut Tx,
     id: i64,
+    is_taken_down: bool,
     conditions: &Conditions,
     now: Timestamp,
 ) -> Result<ShortUrl, ApiError> {
     let before = lock(tx, id).await?.ok_or(ApiError::NotFound("URL"))?;
     conditions.check_change(before.version)?;
+    let now = moment_of_change(before.updated_at, now);
+    if is_taken_down {
+        either!(tx.conn(), conn => {
+            sqlx::query("insert into url_taken_down (url_id) values ($1) on conflict do nothing")
+                .bind(id)
+                .execute(conn)
+                .await?;
+        });
+    }
     let after: ShortUrl = either!(tx.conn(), conn => {
         sqlx::query_as(concat!(
             "update url set deleted_at = $2, updated_at = $2, version = version + 1 where id = $1 returning ",
@@ -91,19 +106,20 @@ pub async fn owner(db: &Db, id: i64) -> sqlx::Result<Option<i64>> {
 }
 
 /// Restores a URL of `owner`, if it is still what `conditions` are about. Its code was kept for it. One that is not deleted
-/// stays as it is.
+/// stays as it is; one that was taken down comes back only for who may undo that.
 pub async fn restore(
     tx: &mut Tx,
     id: i64,
     owner: i64,
+    may_undo_takedown: bool,
     conditions: &Conditions,
     now: Timestamp,
 ) -> Result<ShortUrl, ApiError> {
     // The owner first, as whoever deletes a user does.
     let owners = users::existing(tx.conn(), &[owner]).await?;
-    let (version, is_deleted) = lock_any(tx, id).await?;
-    conditions.check_change(version)?;
-    if !is_deleted {
+    let before = lock_any(tx, id).await?;
+    conditions.check_change(before.version)?;
+    if !before.is_deleted {
         let url = lock(tx, id).await?;
         return url.ok_or(ApiError::NotFound("URL"));
     }
@@ -113,7 +129,20 @@ pub async fn restore(
             reason: "the URL's user was deleted, so that it cannot be restored".to_owned(),
         });
     }
-    let after: ShortUrl = either!(tx.conn(), conn => {
+    let was_taken_down = either!(tx.conn(), conn => {
+        sqlx::query("delete from url_taken_down where url_id = $1")
+            .bind(id)
+            .execute(conn)
+            .await?
+            .rows_affected()
+    });
+    if was_taken_down > 0 && !may_undo_takedown {
+        return Err(ApiError::Forbidden(
+            "an admin has deleted this URL: only an admin can restore it",
+        ));
+    }
+    let now = moment_of_change(before.updated_at, now);
+    let restored: ShortUrl = either!(tx.conn(), conn => {
         sqlx::query_as(concat!(
             "update url set deleted_at = null, updated_at = $2, version = version + 1 where id = $1 returning ",
             columns!(),
@@ -124,26 +153,36 @@ pub async fn restore(
         .await?
     });
     let details = json!({"reason": "user_requested"}).to_string();
-    events::insert_for_url(tx, &after, "restored", now, &details).await?;
-    Ok(after)
+    events::insert_for_url(tx, &restored, "restored", now, &details).await?;
+    Ok(restored)
 }
 
-/// The version of a URL, and whether it is deleted; both stay until the transaction ends.
-async fn lock_any(tx: &mut Tx, id: i64) -> sqlx::Result<(i64, bool)> {
+/// What is known of a URL that may be deleted.
+#[derive(sqlx::FromRow)]
+struct Trace {
+    version: i64,
+    updated_at: Timestamp,
+    is_deleted: bool,
+}
+
+/// A URL, deleted or not, which stays as it is until the transaction ends.
+async fn lock_any(tx: &mut Tx, id: i64) -> sqlx::Result<Trace> {
     match tx.conn() {
         Either::Postgres(conn) => {
             sqlx::query_as(
-                "select version, deleted_at is not null from url where id = $1 for update",
+                "select version, updated_at, deleted_at is not null as is_deleted from url where id = $1 for update",
             )
             .bind(id)
             .fetch_one(conn)
             .await
         }
         Either::Sqlite(conn) => {
-            sqlx::query_as("select version, deleted_at is not null from url where id = $1")
-                .bind(id)
-                .fetch_one(conn)
-                .await
+            sqlx::query_as(
+                "select version, updated_at, deleted_at is not null as is_deleted from url where id = $1",
+            )
+            .bind(id)
+            .fetch_one(conn)
+            .await
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     http::{
         fields::{Fields, Reported, digits, flag, text, time},
         host::Host,
+        long_lists::LongLists,
         paging::{Listing, Order, Part},
     },
     invalid::Invalid,
@@ -101,6 +102,7 @@ pub async fn read(
     query: &UrlQuery,
     part: Part,
     uri: &Uri,
+    long_lists: &LongLists,
 ) -> Result<Listing<ShortUrl>, ApiError> {
     if !query.words.is_empty() {
         let stretch = search::search(db, query, part).await?;
@@ -110,7 +112,8 @@ pub async fn read(
         let stretch = search::sift(db, query, part).await?;
         return Ok(Listing::walked(part, uri, stretch));
     }
-    let (rows, count) = (store::list(db, query, part), store::count(db, query));
+    let rows = store::list(db, query, part);
+    let count = long_lists.count(uri, query.user_id, store::count(db, query));
     Listing::read(part, uri, rows, count).await
 }
 

@@ -40,6 +40,15 @@ pub struct Ahead {
     pub steps: i64,
 }
 
+/// How far one step through URLs that no index tells apart goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The id of the last that is looked at.
+    pub last: i64,
+    /// Whether there may be others behind it.
+    pub has_more: bool,
+}
+
 /// Where a search stands: what lies beyond this id is still to be looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Front {
@@ -174,13 +183,17 @@ async fn look_ahead(
 }
 
 /// The URLs that were made in time, among the next [`SIFTED`].
+///
+/// How far those go is asked first, and no row beyond is read: URLs that come and go in between shift neither what is read nor
+/// where the walk goes on.
 pub async fn sift(db: &Db, query: &UrlQuery, part: Part) -> sqlx::Result<Stretch<ShortUrl>> {
     let front = Front::of(part);
-    let (rows, end) = tokio::try_join!(
-        store::sifted(db, query, front, part.limit()),
-        store::end_of_sifted(db, query, front)
-    )?;
+    let Some(reach) = store::reach(db, query, front).await? else {
+        return Ok(Stretch::of(Vec::new(), part));
+    };
+    let rows = store::sifted(db, query, front, reach.last, part.limit()).await?;
     let mut stretch = Stretch::of(rows, part);
+    let end = reach.has_more.then_some(reach.last);
     stretch.stopped_at = stretch.stopped_at.or(end);
     Ok(stretch)
 }

@@ -7,7 +7,7 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::{
     NEIGHBOURHOOD, UrlQuery,
-    search::{Ahead, Front, SIFTED},
+    search::{Ahead, Front, Reach, SIFTED},
     words,
 };
 use crate::{
@@ -74,37 +74,39 @@ pub async fn count(db: &Db, filter: &UrlQuery) -> sqlx::Result<i64> {
     })
 }
 
-/// The first `limit` URLs that were made in time, among the next [`SIFTED`] that the other filters let through.
+/// How far the next [`SIFTED`] URLs go that the filters but for dates let through; `None` if there are none.
+pub async fn reach(db: &Db, filter: &UrlQuery, front: Front) -> sqlx::Result<Option<Reach>> {
+    let last = if front.rises { "max" } else { "min" };
+    let (last, count): (Option<i64>, i64) = either!(db.reader(), pool => {
+        let mut query = QueryBuilder::new(format!("select {last}(id), count(*) from ("));
+        push_next(&mut query, "id", filter, front);
+        push_filter!(query, filter);
+        query.push(format!(" order by id{} limit {SIFTED}) as next", front.direction()));
+        query.build_query_as().fetch_one(pool).await?
+    });
+    Ok(last.map(|last| Reach {
+        last,
+        has_more: count == SIFTED,
+    }))
+}
+
+/// The first `limit` URLs up to `last` that were made in time and that the other filters let through.
 pub async fn sifted(
     db: &Db,
     filter: &UrlQuery,
     front: Front,
+    last: i64,
     limit: i64,
 ) -> sqlx::Result<Vec<ShortUrl>> {
+    let up_to = if front.rises { "<=" } else { ">=" };
     either!(db.reader(), pool => {
-        let mut query = QueryBuilder::new(concat!("select ", columns!(), " from ("));
-        push_next(&mut query, "*", filter, front);
+        let mut query = QueryBuilder::new("");
+        push_next(&mut query, columns!(), filter, front);
+        query.push(format!(" and id {up_to} ")).push_bind(last);
         push_filter!(query, filter);
-        query.push(format!(" order by id{} limit {SIFTED}", front.direction()));
-        query.push(") as url where true");
         push_dates!(query, filter);
         query.push(format!(" order by id{} limit ", front.direction())).push_bind(limit);
         query.build_query_as().fetch_all(pool).await
-    })
-}
-
-/// The id of the last of those [`SIFTED`], if there are so many.
-pub async fn end_of_sifted(db: &Db, filter: &UrlQuery, front: Front) -> sqlx::Result<Option<i64>> {
-    either!(db.reader(), pool => {
-        let mut query = QueryBuilder::new("");
-        push_next(&mut query, "id", filter, front);
-        push_filter!(query, filter);
-        query.push(format!(
-            " order by id{} limit 1 offset {}",
-            front.direction(),
-            SIFTED - 1
-        ));
-        query.build_query_scalar().fetch_optional(pool).await
     })
 }
 
@@ -317,6 +319,16 @@ pub async fn unindexed_places(db: &Db, front: Front, most: usize) -> sqlx::Resul
         query.push_bind(most);
         query.push(") select place from waiting where place is not null order by number");
         query.build_query_scalar().fetch_all(pool).await
+    })
+}
+
+/// How many URLs wait for the index, at most `most`.
+pub async fn count_unindexed(db: &Db, most: i64) -> sqlx::Result<i64> {
+    either!(db.reader(), pool => {
+        sqlx::query_scalar("select count(*) from (select 1 from url_unindexed limit $1) as waiting")
+            .bind(most)
+            .fetch_one(pool)
+            .await
     })
 }
 
