@@ -18,6 +18,9 @@ export COMPOSE_ENV_FILES=$repository/.env.example
 # shellcheck disable=SC2034 # Used by those who source this.
 compose=("$(tool_folder docker-compose)/bin/docker-compose")
 
+# The second image of the Dockerfile, which no service of that file runs.
+export OPERATOR_IMAGE=urlshortener/operator:0.1.0
+
 export SHORTENER_PORT=28080 PROMETHEUS_PORT=29090 ALERTMANAGER_PORT=29093 GRAFANA_PORT=23000
 # A receiver of the tests, in the form that Discord wants.
 export ALERT_DISCORD_WEBHOOK_URL=http://$engine_address:29099/api/webhooks/1/token

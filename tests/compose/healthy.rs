@@ -2,7 +2,6 @@
 
 use harness::eventually;
 use reqwest::Method;
-use serde_json::Value;
 
 use crate::stack::{HEALTHY, INSTANCES, SERVICES, Stack, setting};
 
@@ -62,15 +61,6 @@ async fn prometheus_sees_both_instances() {
         answer.json()["data"]["result"][0]["value"][1] == "2"
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_the_image_is_ours_to_say() {
-    let stack = Stack::healthy().await;
-    let labels = stack.inspect("app1", "{{json .Config.Labels}}");
-    let labels: Value = serde_json::from_str(&labels).unwrap();
-    assert_eq!(labels["org.opencontainers.image.title"], "shortener");
-    assert_eq!(stack.inspect("app1", "{{.Config.User}}"), "10001:10001");
 }
 
 #[tokio::test(flavor = "multi_thread")]

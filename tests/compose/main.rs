@@ -13,3 +13,4 @@ mod drills;
 mod faults;
 mod front_door;
 mod healthy;
+mod image;

@@ -23,8 +23,9 @@ use crate::{
 /// A rate needs some scrapes, a recording rule some evaluations.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long there is traffic to be drawn.
-const DRAWN: Duration = Duration::from_secs(drawing::SECONDS as u64);
+/// When it is drawn, there are so many visits for each thing that a program does, for so long.
+const VISITS: [usize; 6] = [20, 60, 200, 100, 30, 60];
+const WAVE: Duration = Duration::from_secs(drawing::SECONDS as u64 / 6);
 
 /// What Grafana puts in for its variables, fit for scrapes every second.
 const VARIABLES: [(&str, &str); 4] = [
@@ -92,9 +93,18 @@ fn every_panel_says_what_it_shows() {
 
 /// Draws each dashboard, after more traffic.
 async fn draw(prometheus: &Prometheus, replicas: &[Service; 2]) {
-    let since = Instant::now();
-    while since.elapsed() < DRAWN {
-        use_everything(replicas).await;
+    // Visitors outnumber programs, and come in waves.
+    let user = replicas[0].create_user().await;
+    let url = replicas[0].create_url(user, "https://example.com/").await;
+    let path = format!("/{}", url["short_code"].as_str().expect("a text"));
+    for visits in VISITS {
+        let since = Instant::now();
+        while since.elapsed() < WAVE {
+            for replica in replicas.iter().cycle().take(visits) {
+                assert_eq!(replica.get(&path).await.status, 302);
+            }
+            use_everything(replicas).await;
+        }
     }
     for dashboard in dashboards() {
         let mut drawing = Drawing::of(&dashboard);

@@ -13,6 +13,7 @@
 mod lease;
 mod listen;
 mod question;
+mod reunion;
 mod start;
 mod store;
 mod trust;
@@ -30,6 +31,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::{sync::Notify, time::Instant};
 
 pub use question::Asker;
+use reunion::Reunion;
 pub use start::{Duties, start};
 pub use trust::{Trust, YOUNG};
 
@@ -58,7 +60,7 @@ pub struct Replicas {
     pool: PgPool,
     /// For the lease alone.
     lease: PgPool,
-    renewed: Mutex<Option<Instant>>,
+    reunion: Mutex<Reunion>,
     trust: Arc<Trust>,
     /// Whether the last renewal failed.
     is_cut_off: AtomicBool,
@@ -96,7 +98,7 @@ impl Replicas {
             id: format!("{:032x}", rand::random::<u128>()),
             pool,
             lease,
-            renewed: Mutex::default(),
+            reunion: Mutex::default(),
             trust: Arc::new(Trust::none()),
             is_cut_off: false.into(),
             answers: Mutex::default(),
@@ -144,9 +146,11 @@ impl Replicas {
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         };
         self.is_cut_off.store(renewed.is_err(), Ordering::Relaxed);
-        self.live.store(renewed?, Ordering::Relaxed);
+        let others = renewed?;
+        let live = i64::try_from(others.len()).unwrap_or(i64::MAX);
+        self.live.store(live.saturating_add(1), Ordering::Relaxed);
         self.trust.lease(now);
-        *self.lock_renewed() = Some(Instant::now());
+        self.lock_reunion().renewed(others, Instant::now());
         Ok(())
     }
 
@@ -180,16 +184,20 @@ impl Replicas {
 
     /// After a pause of the database, everybody's lease has lapsed at once: those that live renew theirs first.
     async fn wait_for_the_others(&self) -> sqlx::Result<()> {
-        let renewed = *self.lock_renewed();
-        if renewed.is_none_or(|at| at.elapsed() >= LEASE) {
+        if !self.lock_reunion().is_leased(Instant::now()) {
             self.join().await?;
-            tokio::time::sleep(RENEWAL * 2).await;
         }
-        Ok(())
+        loop {
+            let wait = self.lock_reunion().wait(Instant::now());
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Ok(()),
+            }
+        }
     }
 
-    fn lock_renewed(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_reunion(&self) -> MutexGuard<'_, Reunion> {
+        self.reunion.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of an answer; one to a question that nobody waits for any more is forgotten.
@@ -212,34 +220,41 @@ pub struct Told<'a>(Question<'a>);
 impl Told<'_> {
     /// Waits until every live replica has forgotten what changed. To be called after the commit.
     ///
-    /// A replica that says that it does not hear relies on nothing for longer than [`YOUNG`], so that long is waited. If the
-    /// database goes away meanwhile, nobody can renew a lease: whoever heard has obeyed, and all others ask again.
+    /// A replica that says that it does not hear relies on nothing for longer than [`YOUNG`], so that long is waited.
+    ///
+    /// If the database goes away meanwhile, whoever has not heard goes on with what it knows, and nobody can tell who that
+    /// is: it is asked again once the database is back, and if that takes long, nothing is promised.
     pub async fn obeyed(self) -> Result<(), AskError> {
-        let question = self.0;
-        let asked = async {
-            question.asker.wait_for_the_others().await?;
-            // Whoever does not hear itself gets no acknowledgement, but sees how far the others have heard.
-            let committed = store::clock(&question.asker.pool).await?;
-            let mut deaf_at = None;
-            let note_deaf = |live: &store::Live| {
-                if !live.hears {
-                    deaf_at = Some(Instant::now());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.ask().await {
+                Err(AskError::Database(error))
+                    if failure::is_outage(&error) && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(LOOK).await;
                 }
-                live.hears && live.heard <= committed
-            };
-            let answered = question.answered(note_deaf).await;
-            if let Some(at) = deaf_at {
-                tokio::time::sleep_until(at + YOUNG + MARGIN).await;
+                outcome => return outcome,
             }
-            answered
-        };
-        match asked.await {
-            Err(AskError::Database(error)) if failure::is_outage(&error) => {
-                tokio::time::sleep(LEASE + YOUNG + MARGIN).await;
-                Ok(())
-            }
-            outcome => outcome,
         }
+    }
+
+    async fn ask(&self) -> Result<(), AskError> {
+        let question = &self.0;
+        question.asker.wait_for_the_others().await?;
+        // Whoever does not hear itself gets no acknowledgement, but sees how far the others have heard.
+        let committed = store::clock(&question.asker.pool).await?;
+        let mut deaf_at = None;
+        let note_deaf = |live: &store::Live| {
+            if !live.hears {
+                deaf_at = Some(Instant::now());
+            }
+            live.hears && live.heard <= committed
+        };
+        let answered = question.answered(note_deaf).await;
+        if let Some(at) = deaf_at {
+            tokio::time::sleep_until(at + YOUNG + MARGIN).await;
+        }
+        answered
     }
 }
 

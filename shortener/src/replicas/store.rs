@@ -42,7 +42,7 @@ pub(super) async fn clock(pool: &PgPool) -> sqlx::Result<i64> {
         .await
 }
 
-/// Renews this process's lease, and sends it the heartbeat that says so. Returns how many replicas hold a lease.
+/// Renews this process's lease, and sends it the heartbeat that says so. Returns the other replicas that hold one.
 ///
 /// The heartbeat also brings the [`Space`](crate::links::space::Space) as of now: the server's timeline, which each
 /// fail-over makes a new one of, and the generation.
@@ -53,8 +53,8 @@ pub(super) async fn renew_lease(
     id: &str,
     hearing: Hearing,
     now: Moment,
-) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
+) -> sqlx::Result<Vec<String>> {
+    let (_, others) = sqlx::query_as::<_, (i64, Vec<String>)>(
         "with renewed as (
              insert into replica (id, lease_until, version, hears, heard)
              values ($1, clock_timestamp() + make_interval(secs => $2), $3, $4, $7)
@@ -67,8 +67,8 @@ pub(super) async fn renew_lease(
                  (extract(epoch from clock_timestamp()) * 1e6)::bigint,
                  left(pg_walfile_name(pg_current_wal_lsn()), 8), generation)) from cache_generation
          )
-         select (select count(*) from beat, (select set_config('synchronous_commit', 'off', true)) as hurry)
-             + (select count(*) from replica where id <> $1 and lease_until > clock_timestamp())",
+         select (select count(*) from beat, (select set_config('synchronous_commit', 'off', true)) as hurry),
+             array(select id from replica where id <> $1 and lease_until > clock_timestamp())",
     )
     .bind(id)
     .bind(LEASE.as_secs_f64())
@@ -78,7 +78,8 @@ pub(super) async fn renew_lease(
     .bind(i64::try_from(now.micros()).unwrap_or(i64::MAX))
     .bind(hearing.heard)
     .fetch_one(pool)
-    .await
+    .await?;
+    Ok(others)
 }
 
 pub(super) async fn drop_lease(pool: &PgPool, id: &str) -> sqlx::Result<()> {

@@ -5,6 +5,7 @@ mod cut_off;
 mod editor;
 mod listening;
 mod old_values;
+mod outage;
 mod replicas;
 mod traffic;
 mod wired;

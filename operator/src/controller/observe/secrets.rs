@@ -28,7 +28,7 @@ pub struct Secrets {
 impl Secrets {
     /// What is there once `acme` has been made, with a managed Postgres.
     pub fn of_acme() -> Self {
-        let generated = ["acme-postgres", "acme-admin-key"].map(|name| {
+        let generated = ["acme-postgres", "acme-admin-key", "acme-redis"].map(|name| {
             let generated = Generated {
                 body: json!({}),
                 digest: name.to_owned(),
@@ -84,6 +84,7 @@ pub async fn observe(client: &Client, resource: &UrlShortener) -> kube::Result<S
     let made = [
         (labels::admin_key_name(name), "key"),
         (labels::postgres_name(name), "url"),
+        (labels::redis_name(name), "url"),
     ];
     for (secret, key) in made {
         match full.get_opt(&secret).await? {
@@ -123,6 +124,9 @@ pub fn names(resource: &UrlShortener) -> Vec<String> {
     }
     if resource.spec.postgres.kind == PostgresType::Managed {
         names.push(labels::postgres_name(name));
+    }
+    if resource.spec.redis.kind == RedisType::Managed {
+        names.push(labels::redis_name(name));
     }
     names
 }
