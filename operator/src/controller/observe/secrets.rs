@@ -154,21 +154,6 @@ fn named(resource: &UrlShortener) -> Vec<(String, &'static str, bool)> {
     names
 }
 
-/// The identity of the database of a resource, if somebody else runs it and its Secret is there.
-pub async fn database(client: &Client, resource: &UrlShortener) -> kube::Result<Option<String>> {
-    let namespace = resource.metadata.namespace.as_deref().unwrap_or_default();
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let named = named(resource);
-    let Some((name, key, _)) = named.iter().find(|(.., is_database)| *is_database) else {
-        return Ok(None);
-    };
-    let found = api.get_opt(name).await?;
-    Ok(match found.map(|secret| read(&secret, key)) {
-        Some(State::Present { identity, .. }) => Some(identity),
-        Some(State::Missing | State::WithoutKey) | None => None,
-    })
-}
-
 fn generated(secret: &Secret, key: &str) -> Generated {
     let value = secret.data.as_ref().and_then(|data| data.get(key));
     Generated {
