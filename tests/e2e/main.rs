@@ -14,7 +14,7 @@ mod contract;
 mod drills;
 mod install;
 mod scale;
-mod uninstall;
+mod removal;
 mod upgrade;
 
 // What people look at.
