@@ -133,6 +133,11 @@ load: ## Put the service at LOADTEST_BASE_URL (http://127.0.0.1:8080) under load
 	cargo build --release --locked --bin shortener-loadtest
 	@"$$(cargo metadata --no-deps --format-version 1 --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release/shortener-loadtest" $(ARGS)
 
+.PHONY: simulate
+simulate: ## Simulate autoscaling and write what it comes to into docs/autoscaling.md and docs/capacity.md; seconds, no cluster
+	@scripts/needs rust
+	cargo run --quiet --locked --bin shortener-simulate -- write
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60); FUZZ_TARGET=name picks one
 	@scripts/needs nightly cargo-fuzz

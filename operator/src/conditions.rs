@@ -70,6 +70,7 @@ pub enum Reason {
     HandingBack,
     WaitingForMetrics,
     NotAccepted,
+    Queued,
     Paused,
     CrdNotInstalled,
     ReplicaFailure,
@@ -156,7 +157,8 @@ impl Reason {
             | Self::HandingOver
             | Self::HandingBack
             | Self::WaitingForMetrics
-            | Self::NotAccepted => Class::Waiting,
+            | Self::NotAccepted
+            | Self::Queued => Class::Waiting,
             Self::CrdNotInstalled
             | Self::ReplicaFailure
             | Self::ImagePullFailed

@@ -1,5 +1,6 @@
 //! The connection to the API server. One that nobody answers on is noticed within half a minute: kube sets no keepalive, and a
-//! half-open watch would be deaf for five minutes.
+//! half-open watch would be deaf for five minutes. Where something between still confirms every packet, such as a load balancer whose
+//! server is gone, only the lack of an answer tells.
 
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use tower::{BoxError, ServiceBuilder};
 
 /// An API server that does not take a connection within this time is tried again.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// An API server that does not begin to answer within this time is asked again. Watches begin at once, and go on for longer.
+const ANSWER: Duration = Duration::from_secs(10);
 
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -37,6 +41,16 @@ pub async fn client() -> anyhow::Result<Client> {
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
+        .map_future(in_time)
         .service(Builder::new(TokioExecutor::new()).build(connector));
     Ok(Client::new(service, config.default_namespace))
+}
+
+async fn in_time<T, E: Into<BoxError>>(
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, BoxError> {
+    match tokio::time::timeout(ANSWER, answer).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err("the API server does not answer".into()),
+    }
 }

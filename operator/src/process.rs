@@ -24,7 +24,8 @@ use crate::{
     config::Config,
     connection,
     controller::{
-        Context, Error, Guarded, apply::drift::Drift, claim, poll, reconcile, retry, watch,
+        Context, Error, Guarded, apply::drift::Drift, claim, databases, poll, reconcile, retry,
+        rollouts, watch,
     },
     lease::{Elector, Leadership},
     metrics::Metrics,
@@ -89,6 +90,8 @@ fn context(
         drift: Drift::default(),
         retries: retry::Retries::default(),
         neglected: claim::Neglected::default(),
+        databases: databases::Databases::default(),
+        rollouts: rollouts::Rollouts::default(),
         own_namespace: config.own_namespace(),
     })
 }

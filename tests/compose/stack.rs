@@ -56,7 +56,7 @@ impl Stack {
         stack
     }
 
-    /// With every service healthy and all volumes empty.
+    /// With every service healthy, and nothing in the database, in the journals and in Redis.
     pub(crate) async fn fresh() -> Self {
         let stack = Self::idle().await;
         stack.renew().await;
@@ -96,9 +96,17 @@ impl Stack {
         assert!(is_up.is_some(), "{last}");
     }
 
-    /// Throws everything away and starts from nothing.
+    /// Throws away the instances, their stores and what those held, and starts them from nothing. Who stands before them and
+    /// who watches them goes on.
     pub(crate) async fn renew(&self) {
-        self.compose(&["down", "--volumes", "--timeout=10"]);
+        let anew = ["app1", "app2", "redis", "postgres"];
+        self.compose(&[&["rm", "--force", "--stop"], &anew[..]].concat());
+        let volumes = ["app1-data", "app2-data", "postgres-data"];
+        let volumes = volumes.map(|volume| format!("{}_{volume}", self.project));
+        // One that is not there need not go.
+        run(Command::new("docker")
+            .args(["volume", "rm", "--force"])
+            .args(volumes));
         self.up().await;
     }
 

@@ -13,8 +13,8 @@ mod visitors;
 mod contract;
 mod drills;
 mod install;
-mod scale;
 mod removal;
+mod scale;
 mod upgrade;
 
 // What people look at.

@@ -1,13 +1,13 @@
 //! The chart, with the real Helm: what it renders is taken by a strict server, it upgrades and uninstalls without touching data,
 //! and wrong values are refused.
 
-use std::{collections::BTreeSet, path::Path, process::Command, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path, process::Command, sync::Arc};
 
 use harness::kubernetes::{
     control_plane::{ControlPlane, Foreign},
     helm::{Helm, chart},
     kind::{CRD, DEPLOYMENT, SERVICE_ACCOUNT, URL_SHORTENER},
-    kubectl::Kubectl,
+    kubectl::{Kubectl, documents},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,6 +15,9 @@ use tempfile::TempDir;
 use crate::{lab::fresh_name, resource::minimal};
 
 const DEFINITION: &str = "urlshorteners.urlshortener.dev";
+
+/// The fields of the spec in the definition.
+const SPEC_FIELDS: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
 
 /// Values that show each thing that the chart can do.
 const VARIANTS: [&[&str]; 5] = [
@@ -167,55 +170,90 @@ async fn the_policies_of_services_find_the_operator_by_its_labels() {
     assert_eq!(labels["app.kubernetes.io/name"], "shortener-operator");
 }
 
-/// The chart of the commit before, or this one where there was none.
-fn previous(folder: &Path) -> String {
+/// The chart of the commit before. A clone may be shallow, and a folder may be no clone at all.
+fn of_the_commit_before(folder: &Path) -> Option<String> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let script = "git archive HEAD~1 charts/shortener-operator 2>/dev/null | tar --extract --directory \"$1\" 2>/dev/null";
-    let status = Command::new("sh")
+    let script = "set -e; git archive --output \"$1/chart.tar\" HEAD~1 charts/shortener-operator; tar --extract --file \"$1/chart.tar\" --directory \"$1\"";
+    let output = Command::new("sh")
         .args(["-c", script, "previous"])
         .arg(folder)
         .current_dir(repository)
-        .status()
+        .output()
         .expect("`sh` runs");
-    let extracted = folder.join("charts/shortener-operator");
-    if status.success() && extracted.join("Chart.yaml").is_file() {
-        extracted.display().to_string()
-    } else {
-        chart()
+    let chart = folder.join("charts/shortener-operator");
+    output.status.success().then(|| chart.display().to_string())
+}
+
+/// Today's chart, as an older one was: its definition lacks a field.
+fn older(folder: &Path) -> String {
+    let copied = Command::new("cp")
+        .args(["--recursive", &chart()])
+        .arg(folder)
+        .status();
+    assert!(copied.expect("`cp` runs").success());
+    let older = folder.join("shortener-operator");
+    let path = older.join("files/crds/urlshorteners.yaml");
+    let text = std::fs::read_to_string(&path).expect("the chart has the definition");
+    let mut definition = documents(&text).remove(0);
+    let fields = definition
+        .pointer_mut(SPEC_FIELDS)
+        .and_then(Value::as_object_mut);
+    let field = fields.expect("the spec has fields").remove("networkPolicy");
+    assert!(field.is_some());
+    // Helm puts its own metadata in the place of this line. JSON is YAML.
+    let name = definition["metadata"]["name"].clone();
+    let mut text = String::from("---\n");
+    for (key, value) in definition.as_object().expect("it is an object") {
+        if key == "metadata" {
+            _ = writeln!(text, "metadata:\n  name: {name}");
+        } else {
+            _ = writeln!(text, "{key}: {value}");
+        }
     }
+    std::fs::write(&path, text).expect("the folder is ours");
+    older.display().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_upgrade_from_the_chart_before_brings_the_definition_along_and_an_uninstall_leaves_it_and_the_resources()
+async fn an_upgrade_from_an_older_chart_brings_the_definition_along_and_an_uninstall_leaves_it_and_the_resources()
  {
     let plane = Arc::new(ControlPlane::start(&[Foreign::Prometheus]).await);
-    let (helm, api) = (Helm::of(&plane), plane.make_namespace(&fresh_name()).await);
+    let folder = TempDir::with_prefix("chart-").expect("a temporary directory can be made");
+    let mut before = vec![older(folder.path())];
+    before.extend(of_the_commit_before(folder.path()));
+    for before in before {
+        is_upgraded(&plane, &before).await;
+    }
+}
+
+async fn is_upgraded(plane: &ControlPlane, before: &str) {
+    let (helm, api) = (Helm::of(plane), plane.make_namespace(&fresh_name()).await);
     // As in a cluster that has never seen any of it.
-    api.delete(CRD, DEFINITION).await;
+    if api.find(CRD, DEFINITION).await.is_some() {
+        api.delete(CRD, DEFINITION).await;
+    }
     harness::eventually::holds("the definition is gone", crate::lab::PATIENCE, async || {
         api.find(CRD, DEFINITION).await.is_none()
     })
     .await;
-    let folder = TempDir::with_prefix("chart-").expect("a temporary directory can be made");
-    let (before, now) = (previous(folder.path()), chart());
     let release = ["shortener-operator", "--namespace", api.namespace()];
     let run = async |command: &str, chart: &str| {
         let arguments = [&[command, release[0], chart][..], &release[1..]].concat();
         helm.run(&arguments).await.expect(command);
     };
-    run("install", &before).await;
+    run("install", before).await;
     harness::eventually::holds("resources can be made", crate::lab::PATIENCE, async || {
         api.create(URL_SHORTENER, &minimal("links")).await.is_ok()
     })
     .await;
-    // An older definition, without a field of today.
-    let spoilt = json!({"metadata": {"labels": {"app.kubernetes.io/version": "0.0.0"}}});
-    api.merge(CRD, DEFINITION, &spoilt).await;
-    run("upgrade", &now).await;
+    run("upgrade", &chart()).await;
     let definition = api.get(CRD, DEFINITION).await;
-    assert_ne!(
-        definition["metadata"]["labels"]["app.kubernetes.io/version"],
-        "0.0.0"
+    assert!(
+        definition
+            .pointer(SPEC_FIELDS)
+            .expect("the spec has fields")["networkPolicy"]
+            .is_object(),
+        "{before}"
     );
     assert_eq!(
         definition["metadata"]["annotations"]["helm.sh/resource-policy"],
@@ -227,6 +265,30 @@ async fn an_upgrade_from_the_chart_before_brings_the_definition_along_and_an_uni
     assert!(api.find(DEPLOYMENT, "shortener-operator").await.is_none());
     assert!(api.find(URL_SHORTENER, "links").await.is_some());
     assert!(api.get(CRD, DEFINITION).await["metadata"]["deletionTimestamp"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_release_in_one_namespace_is_refused_since_it_would_never_act() {
+    let plane = ControlPlane::shared().await;
+    let (helm, api) = (Helm::of(&plane), plane.make_namespace(&fresh_name()).await);
+    let chart = chart();
+    let install = async |release: &str, watched: &str| {
+        let values = [
+            &*format!("namespaces=[\"{watched}\"]"),
+            "crds.enabled=false",
+            "rbac.aggregate=false",
+        ];
+        let command = ["install", release, &chart, "--namespace", api.namespace()];
+        helm.run(&helm_arguments(&command, &values)).await
+    };
+    install("first", "default").await.expect("it is the first");
+    let second = install("second", "kube-public").await;
+    assert!(!second.succeeded);
+    assert!(
+        second.stderr.contains("shortener-operator-lease"),
+        "{}",
+        second.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -244,7 +306,7 @@ async fn the_chart_carries_the_very_definition_that_the_operator_prints() {
         .next();
     let path = file.expect("there is one").expect("it is readable").path();
     let text = std::fs::read_to_string(path).expect("it is readable");
-    let documents = harness::kubernetes::kubectl::documents(&text);
+    let documents = documents(&text);
     let printed: &Value = documents.first().expect("there is one");
     assert_eq!(rendered["spec"], printed["spec"]);
 }

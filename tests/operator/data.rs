@@ -1,7 +1,7 @@
 //! What becomes of data: kept with `Retain`, and found again; gone with `Delete`.
 
 use harness::kubernetes::kind::{
-    JOB, PERSISTENT_VOLUME_CLAIM, SECRET, STATEFUL_SET, URL_SHORTENER,
+    CLOUD_NATIVE_PG, DEPLOYMENT, JOB, PERSISTENT_VOLUME_CLAIM, SECRET, STATEFUL_SET, URL_SHORTENER,
 };
 use serde_json::{Value, json};
 
@@ -105,6 +105,36 @@ async fn is_let_go(lab: &Lab, secret: &str) {
         is_nobodys(&lab.api.get(PERSISTENT_VOLUME_CLAIM, CLAIM).await)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_was_kept_is_not_upgraded_by_a_resource_that_asks_for_another_version() {
+    let lab = Lab::new().await;
+    let of = |major: i32| {
+        let cluster = json!({"major": major, "instances": 1, "storage": {"size": "1Gi"}});
+        with(
+            "links",
+            json!({"postgres": {"type": "CloudNativePG", "cloudNativePG": cluster}}),
+        )
+    };
+    lab.apply(&of(17)).await;
+    let cluster = lab.appears(CLOUD_NATIVE_PG, "links-postgres").await;
+    lab.reports("links", "PostgresReady", "False", "Starting")
+        .await;
+    lab.api.delete(URL_SHORTENER, "links").await;
+    lab.goes(DEPLOYMENT, "links-redis").await;
+    lab.apply(&of(18)).await;
+    lab.reports("links", "PostgresReady", "False", "MajorMismatch")
+        .await;
+    let kept = lab.api.get(CLOUD_NATIVE_PG, "links-postgres").await;
+    assert_eq!(kept["metadata"]["uid"], cluster["metadata"]["uid"]);
+    assert_eq!(kept["spec"], cluster["spec"]);
+
+    // As the message says.
+    lab.api.delete(URL_SHORTENER, "links").await;
+    lab.apply(&of(17)).await;
+    lab.reports("links", "PostgresReady", "False", "Starting")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,14 +2,14 @@
 
 use harness::kubernetes::{
     api::Patch,
-    kind::{JOB, Kind, SECRET, SERVICE_ACCOUNT},
+    kind::{DEPLOYMENT, JOB, Kind, SECRET, SERVICE_ACCOUNT},
 };
 use serde_json::{Value, json};
 
 use crate::{
     lab::{Lab, PATIENCE},
     prometheus::Prometheus,
-    resource::{complete, ingress},
+    resource::{complete, ingress, minimal},
 };
 
 /// Every kind that is not a credential. A Job that is done has nothing left to restore.
@@ -139,6 +139,31 @@ async fn credentials_that_somebody_has_changed_stay_as_they_are() {
         lab.api.get(SECRET, "links-admin-key").await["data"],
         before["data"]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_of_redis_that_is_gone_is_drawn_again_and_both_sides_start_anew_with_it() {
+    let lab = Lab::new().await;
+    lab.apply(&minimal("links")).await;
+    lab.settles("links").await;
+    let digest = async |name: &str| {
+        let deployment = lab.api.get(DEPLOYMENT, name).await;
+        let annotations = &deployment["spec"]["template"]["metadata"]["annotations"];
+        annotations["urlshortener.dev/secrets"].clone()
+    };
+    let before = (digest("links").await, digest("links-redis").await);
+    assert!(before.0.is_string() && before.1.is_string(), "{before:?}");
+    let password = lab.api.get(SECRET, "links-redis").await["data"]["password"].clone();
+
+    lab.api.delete(SECRET, "links-redis").await;
+    lab.nudge("links").await;
+    let made = lab.appears(SECRET, "links-redis").await;
+    assert_ne!(made["data"]["password"], password);
+    lab.holds("both know of it", async || {
+        digest("links").await != before.0 && digest("links-redis").await != before.1
+    })
+    .await;
+    lab.settles("links").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

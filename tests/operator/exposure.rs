@@ -40,6 +40,17 @@ async fn pods_are_told_their_hosts_and_their_proxies() {
         variable(&deployment, "SHORTENER_TRUSTED_PROXIES"),
         "10.0.0.0/8,fd00::/8"
     );
+    // Behind an Ingress whose networks nobody has named, those of pods are believed.
+    lab.apply(&ingress("behind")).await;
+    lab.settles("behind").await;
+    let behind = lab.api.get(DEPLOYMENT, "behind").await;
+    let proxies = variable(&behind, "SHORTENER_TRUSTED_PROXIES");
+    assert!(
+        proxies
+            .as_str()
+            .is_some_and(|proxies| proxies.starts_with("10.0.0.0/8,")),
+        "{proxies}"
+    );
     // Two replicas, one more for a rollout and two that may still end, of 100 less what others need.
     let pool = variable(&deployment, "SHORTENER_DATABASE_MAX_CONNECTIONS");
     assert!(

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Those that do not wait for the migration, of `resource::complete`.
-const AT_ONCE: [(&str, &str); 18] = [
+const AT_ONCE: [(&str, &str); 19] = [
     ("ConfigMap", "links-dashboards"),
     ("Deployment", "links-redis"),
     ("HTTPRoute", "links"),
@@ -29,6 +29,7 @@ const AT_ONCE: [(&str, &str); 18] = [
     ("PrometheusRule", "links"),
     ("Secret", "links-admin-key"),
     ("Secret", "links-postgres"),
+    ("Secret", "links-redis"),
     ("Service", "links"),
     ("Service", "links-postgres"),
     ("Service", "links-redis"),

@@ -7,6 +7,7 @@ mod prometheus;
 mod resource;
 
 // What is made of a resource, and kept so.
+mod containers;
 mod data;
 mod drift;
 mod exposure;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use harness::{
     chaos_proxy::ChaosProxy,
+    eventually,
     kubernetes::{
         control_plane::{ControlPlane, Foreign},
         kind::{CONFIG_MAP, SERVICE},
@@ -13,7 +14,7 @@ use harness::{
 use tokio::time::timeout;
 
 use crate::{
-    lab::{Lab, timed},
+    lab::{Lab, PATIENCE, timed},
     resource::minimal,
 };
 
@@ -49,6 +50,17 @@ async fn after_an_api_server_that_was_dead_for_long_the_watches_are_back_soon() 
     lab.apply(&minimal("links")).await;
     lab.settles("links").await;
 
+    if is_long() {
+        plane.kill_api().await;
+        passes(Duration::from_mins(1)).await;
+        plane.start_api().await;
+        let back = recovery(&lab).await;
+        report(&format!(
+            "watches back {} ms after an outage of 60 s",
+            back.as_millis()
+        ));
+        lab.settles("links").await;
+    }
     plane.kill_api().await;
     passes(outage()).await;
     assert_ne!(
@@ -73,6 +85,36 @@ async fn after_an_api_server_that_was_dead_for_long_the_watches_are_back_soon() 
     );
     report(&format!(
         "watches back {} ms after an outage of {} s (wanted: 15000 after 300)",
+        back.as_millis(),
+        outage().as_secs()
+    ));
+}
+
+/// As when a load balancer loses the server behind it: it goes on to confirm every packet of the connections there were, nothing comes over
+/// them any more, and whoever connects anew is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_stay_open_and_never_speak_again_are_given_up() {
+    let plane = ControlPlane::shared().await;
+    let behind = ChaosProxy::start(plane.addr()).await;
+    let before = ChaosProxy::start(behind.addr()).await;
+    let lab = Lab::through(Arc::clone(&plane), before.addr()).await;
+    lab.apply(&minimal("links")).await;
+    lab.settles("links").await;
+    assert!(behind.connections() > 0);
+
+    behind.hang().await;
+    passes(outage()).await;
+    // What is open stays so, and nothing of it will ever be heard of.
+    before.lead_to(plane.addr());
+    let back = timed(async || {
+        lab.api.delete(CONFIG_MAP, "links-dashboards").await;
+        let made = async || lab.api.find(CONFIG_MAP, "links-dashboards").await;
+        eventually::some("it is made again", 2 * PATIENCE, made).await;
+    })
+    .await;
+    assert!(behind.connections() > 0, "the old ones are still open");
+    report(&format!(
+        "watches back {} ms after connections were open and dead for {} s (wanted: 15000 after 300)",
         back.as_millis(),
         outage().as_secs()
     ));

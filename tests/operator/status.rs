@@ -235,6 +235,50 @@ async fn of_two_resources_that_come_together_on_one_database_one_is_carried_out(
     assert_eq!(lab.api.list(DEPLOYMENT).await.len(), 1);
 }
 
+/// The resources that are carried out, of these.
+async fn carried_out(lab: &Lab, names: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in names {
+        if lab.api.find(DEPLOYMENT, name).await.is_some() {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_resources_made_in_the_same_moment_only_one_ever_gets_their_database() {
+    let lab = Lab::new().await;
+    for round in 0..5 {
+        let (secret, names) = (
+            format!("database-{round}"),
+            [format!("one-{round}"), format!("two-{round}")],
+        );
+        let content = database_secret(&secret, &secret);
+        lab.api
+            .create(SECRET, &content)
+            .await
+            .expect("it can be made");
+        let (first, second) = (lean(&names[0], &secret), lean(&names[1], &secret));
+        tokio::join!(lab.apply(&first), lab.apply(&second));
+        lab.holds("one is carried out, and the other told", async || {
+            let mut told = 0;
+            for name in &names {
+                let ready = lab.condition(name, "PostgresReady").await;
+                told += usize::from(ready.is_some_and(|ready| ready.reason == "DatabaseInUse"));
+            }
+            told == 1 && carried_out(&lab, &names).await.len() == 1
+        })
+        .await;
+        let first = carried_out(&lab, &names).await;
+        for name in &names {
+            lab.nudge(name).await;
+        }
+        lab.settles(&first[0]).await;
+        assert_eq!(carried_out(&lab, &names).await, first);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_that_somebody_else_has_made_is_left_to_them() {
     let lab = Lab::new().await;

@@ -15,6 +15,7 @@ use super::{
     build::{Desired, Object, Plan, labels, migration, secrets},
     compare, digest,
     observe::{self, Objects, Observed},
+    rollouts,
 };
 use crate::{
     conditions::{About, Finding, Reason},
@@ -141,6 +142,9 @@ async fn settle(
     let mut body = object.body.clone();
     let digest = digest::short(object.body.to_string().as_bytes());
     body["metadata"]["annotations"][APPLIED] = digest.clone().into();
+    if let Some(template) = rollouts::template(object) {
+        body["metadata"]["annotations"][rollouts::TEMPLATE] = template.into();
+    }
     let Some(live) = live else {
         if let Some(finding) = stranger(ctx, plan, object).await? {
             return Ok((Value::Null, Some(finding)));
@@ -163,6 +167,10 @@ async fn settle(
     match (is_new, difference) {
         (false, None) => Ok((live.clone(), None)),
         (true, _) => {
+            let resources = ctx.resources().len();
+            if let Some(queued) = ctx.rollouts.queued(plan, object, live, resources) {
+                return Ok((live.clone(), Some(queued)));
+            }
             let replicas = plan
                 .scale
                 .hand_over

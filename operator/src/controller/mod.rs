@@ -9,12 +9,14 @@ pub mod apply;
 pub mod build;
 pub mod claim;
 pub mod compare;
+pub mod databases;
 pub mod digest;
 pub mod observe;
 pub mod poll;
 pub mod report;
 pub mod retention;
 pub mod retry;
+pub mod rollouts;
 pub mod validate;
 pub mod watch;
 
@@ -32,7 +34,8 @@ use kube::{
 };
 
 use self::{
-    apply::drift::Drift, claim::Neglected, report::Seen, retry::Retries, validate::Refusal,
+    apply::drift::Drift, claim::Neglected, databases::Databases, report::Seen, retry::Retries,
+    rollouts::Rollouts, validate::Refusal,
 };
 use crate::{
     conditions::{Class, Finding},
@@ -57,6 +60,9 @@ const VERY_SOON: Duration = Duration::from_secs(4);
 /// While something is under way, or at fault, without an object of ours to tell of it.
 const SOON: Duration = Duration::from_secs(15);
 
+/// The same, after it has been so for minutes.
+const RARELY: Duration = Duration::from_mins(2);
+
 /// A reconciliation that takes longer is given up and tried again.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -72,6 +78,8 @@ pub struct Context {
     pub drift: Drift,
     pub retries: Retries,
     pub neglected: Neglected,
+    pub databases: Databases,
+    pub rollouts: Rollouts,
     /// Where our Lease is.
     pub own_namespace: String,
 }
@@ -163,7 +171,8 @@ async fn carry_out(cached: &UrlShortener, ctx: &Context) -> Result<Action, Error
     let retained = retention::carry_out(ctx, &resource, &observed.live)
         .await
         .map_err(Error::Apply);
-    let plan = match validate::validate(&resource, &observed, &mut crate::random::secret) {
+    let plan = validate::validate(&resource, &observed, &mut crate::random::secret);
+    let plan = match plan.and_then(|plan| databases::take(ctx, plan)) {
         Ok(plan) => plan,
         Err(Refusal(finding)) => {
             let after = refuse(ctx, &resource, finding).await?;
@@ -180,8 +189,10 @@ async fn carry_out(cached: &UrlShortener, ctx: &Context) -> Result<Action, Error
         let desired = build::build(&plan);
         apply::apply(ctx, &plan, observed, desired).await
     };
-    let status = report::status(&resource, &plan, &seen, &applied, Timestamp::now());
-    let after = next_look(&status.conditions);
+    ctx.rollouts.end(&plan.uid, &applied.live);
+    let now = Timestamp::now();
+    let status = report::status(&resource, &plan, &seen, &applied, now);
+    let after = next_look(&status.conditions, now);
     report::report(ctx, &resource, status)
         .await
         .map_err(Error::Report)?;
@@ -193,20 +204,22 @@ async fn carry_out(cached: &UrlShortener, ctx: &Context) -> Result<Action, Error
 }
 
 /// When to look again, if nothing tells of a change before.
-fn next_look(conditions: &[Condition]) -> Duration {
-    let is = |name: &str, status: &str| {
-        let mut found = conditions
+fn next_look(conditions: &[Condition], now: Timestamp) -> Duration {
+    let since = |name: &str, status: &str| {
+        let found = conditions
             .iter()
-            .filter(|condition| condition.type_ == name);
-        found.any(|condition| condition.status == status)
+            .find(|condition| condition.type_ == name && condition.status == status)?;
+        let age = now.duration_since(found.last_transition_time.0);
+        Some(Duration::try_from(age).unwrap_or_default())
     };
-    if is("Progressing", "True") && is("AutoscalingReady", "False") {
+    let under_way = since("Progressing", "True");
+    if under_way.is_some() && since("AutoscalingReady", "False").is_some() {
         return VERY_SOON;
     }
-    if is("Progressing", "True") || is("Degraded", "True") {
-        return SOON;
-    }
-    RESYNC
+    // What has been so for long is so a little longer: hundreds of resources that all wait for one registry ask for little.
+    let ages = [under_way, since("Degraded", "True")];
+    let youngest = ages.into_iter().flatten().min();
+    youngest.map_or(RESYNC, |age| (age / 4).clamp(SOON, RARELY))
 }
 
 /// Nothing is touched, but for whose the data is; the status says why.
@@ -221,4 +234,47 @@ async fn refuse(ctx: &Context, resource: &UrlShortener, finding: Finding) -> Res
         .await
         .map_err(Error::Report)?;
     Ok(Action::requeue(retry::jittered(after)))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::SignedDuration};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(conditions: &[(&str, &str, i64)], expected: Duration) {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
+        let conditions: Vec<_> = conditions
+            .iter()
+            .map(|(name, status, age)| Condition {
+                type_: (*name).to_owned(),
+                status: (*status).to_owned(),
+                last_transition_time: Time(now - SignedDuration::from_secs(*age)),
+                reason: String::new(),
+                message: String::new(),
+                observed_generation: None,
+            })
+            .collect();
+        assert_eq!(next_look(&conditions, now), expected);
+    }
+
+    #[test]
+    fn what_changes_is_looked_at_soon_and_what_stays_as_it_is_seldom() {
+        check(&[("Progressing", "False", 1)], RESYNC);
+        check(&[("Progressing", "True", 1)], SOON);
+        check(&[("Progressing", "True", 240)], Duration::from_mins(1));
+        check(&[("Degraded", "True", 3000)], RARELY);
+        check(
+            &[("Progressing", "True", 3), ("Degraded", "True", 3000)],
+            SOON,
+        );
+        check(
+            &[
+                ("Progressing", "True", 900),
+                ("AutoscalingReady", "False", 900),
+            ],
+            VERY_SOON,
+        );
+    }
 }

@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use kube::{Api, api::DynamicObject, runtime::reflector::ObjectRef};
+use kube::{
+    Api,
+    api::{DynamicObject, GetParams},
+    runtime::reflector::ObjectRef,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, observe::secrets, watch::Queue};
@@ -67,6 +71,7 @@ async fn version(
 ) -> kube::Result<Option<String>> {
     let resource = Kind::Secret.api_resource();
     let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), namespace, &resource);
-    let found = api.get_metadata_opt(name).await?;
+    // Out of the API server's memory, which may lag behind by a moment: hundreds of resources are no load for its store.
+    let found = api.get_metadata_opt_with(name, &GetParams::any()).await?;
     Ok(found.and_then(|found| found.metadata.resource_version))
 }

@@ -32,7 +32,11 @@ use crate::{kinds::Kind, shutdown::Tasks};
 /// How often it is looked which optional kinds there are.
 const DISCOVERY: Duration = Duration::from_secs(5);
 
-/// A watch that has not moved for so long is deaf: even an idle one is renewed by the API server within five minutes.
+/// How long a watch goes on until it is asked for anew, in seconds. One over which nothing comes any more, though it seems to be open, is
+/// deaf for so long.
+const RENEWAL: u32 = 60;
+
+/// A watch that has not moved for so long is deaf: even an idle one is renewed within a minute or so.
 const DEAF: Duration = Duration::from_mins(10);
 
 pub type Queue = UnboundedSender<ObjectRef<Guarded>>;
@@ -139,8 +143,8 @@ pub async fn resources(
             "urlshorteners {}",
             namespace.as_deref().unwrap_or_default()
         ));
-        let stream =
-            watcher::watcher(api, watcher::Config::default()).backoff(WatchBackoff::default());
+        let stream = watcher::watcher(api, watcher::Config::default().timeout(RENEWAL))
+            .backoff(WatchBackoff::default());
         let stream = felt(Box::pin(stream), Arc::clone(&beat));
         stream
             .map(move |event| (namespace.clone(), event, Arc::clone(&beat)))
@@ -257,8 +261,9 @@ async fn children(
     queue: Queue,
     stop: CancellationToken,
 ) {
-    let config =
-        watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGER));
+    let config = watcher::Config::default()
+        .labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGER))
+        .timeout(RENEWAL);
     let api = api(&client, kind, namespace.as_deref());
     let stream = watcher::watcher(api, config).backoff(WatchBackoff::default());
     let mut events = pin!(felt(Box::pin(stream), Arc::clone(&beat)));

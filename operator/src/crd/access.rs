@@ -12,7 +12,9 @@ pub struct Access {
     /// How the API knows its callers.
     pub auth: Auth,
 
-    /// Networks of the proxies in front, whose `X-Forwarded-For` and `Forwarded` headers are believed, such as `10.0.0.0/8`.
+    /// Networks of the proxies in front, whose `X-Forwarded-For` and `Forwarded` headers are believed, such as `10.0.0.0/8`. If left out, and
+    /// there is an Ingress or a Gateway: private networks (RFC 1918, 6598 and 4193), where its pods are. Pods of the cluster can then
+    /// pretend to be other clients; name the proxies' own networks where that matters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 43)), extend("x-kubernetes-validations" = [{
         "rule": "self.all(n, isCIDR(n))",

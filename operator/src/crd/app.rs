@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::quantity::Cpu;
 
 /// The pods of the service.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
     {"rule": "!has(self.resources) || !has(self.resources.limits) || !has(self.resources.limits.ephemeral__dash__storage) || (has(self.journal.storage) && self.journal.storage.type == 'PersistentVolumeClaim') || quantity(self.resources.limits.ephemeral__dash__storage).compareTo(quantity(self.journal.size).add(quantity('256Mi'))) >= 0",
@@ -18,7 +18,7 @@ use super::quantity::Cpu;
      "message": "lower `resources.requests.memory` to at most `resources.limits.memory`"},
 ]))]
 pub struct App {
-    /// What a pod asks for, and what it may use at most.
+    /// What a pod asks for, and what it may use at most. Without requests a pod would be the first to be evicted.
     pub resources: Resources,
 
     /// Where clicks are kept until they are in the database.
@@ -29,6 +29,26 @@ pub struct App {
 
     /// Where pods may run.
     pub scheduling: Scheduling,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        // What a quiet service takes, with the cache of links: enough not to be evicted before others.
+        let requests = Amounts {
+            cpu: Some(Cpu::Text("100m".to_owned())),
+            memory: Some("256Mi".to_owned()),
+            ephemeral_storage: None,
+        };
+        Self {
+            resources: Resources {
+                requests: Some(requests),
+                limits: None,
+            },
+            journal: Journal::default(),
+            rollout: Rollout::default(),
+            scheduling: Scheduling::default(),
+        }
+    }
 }
 
 /// What a pod asks for, and what it may use at most. There is no limit on processors unless one is set: a throttled redirect is

@@ -59,13 +59,16 @@ pub enum PostgresType {
 #[schemars(extend("x-kubernetes-validations" = [
     {"rule": "self.major == oldSelf.major",
      "message": "leave `major` as it was: a volume of one major version cannot be read by another. Dump the data, make a second resource, and load it there"},
+    {"rule": "!has(self.image) || !self.image.matches(':[0-9]+([.-][^/:@]*)?(@.+)?$') || (self.major == 15 && self.image.matches(':15([.-][^/:@]*)?(@.+)?$')) || (self.major == 16 && self.image.matches(':16([.-][^/:@]*)?(@.+)?$')) || (self.major == 17 && self.image.matches(':17([.-][^/:@]*)?(@.+)?$')) || (self.major == 18 && self.image.matches(':18([.-][^/:@]*)?(@.+)?$'))",
+     "message": "use an image of the version in `major`: one of another version cannot read the data, or upgrades it"},
 ]))]
 pub struct ManagedPostgres {
     /// Major version.
     #[schemars(range(min = 15, max = 18))]
     pub major: i32,
 
-    /// Its image, of the same major version; the one that the operator knew when the resource was made, if left out.
+    /// Its image, of the same major version; the one that the operator knew when the resource was made, if left out. It has to be like the
+    /// official one on Debian: the same variables and folders, run by the user 999.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
@@ -126,6 +129,8 @@ impl Default for Storage {
      "message": "raise `instances` to at least 2, or set `durability: Asynchronous`: nobody else could confirm a commit"},
     {"rule": "self.major == oldSelf.major",
      "message": "leave `major` as it was: the operator does not upgrade Postgres yet"},
+    {"rule": "!has(self.image) || !self.image.matches(':[0-9]+([.-][^/:@]*)?(@.+)?$') || (self.major == 15 && self.image.matches(':15([.-][^/:@]*)?(@.+)?$')) || (self.major == 16 && self.image.matches(':16([.-][^/:@]*)?(@.+)?$')) || (self.major == 17 && self.image.matches(':17([.-][^/:@]*)?(@.+)?$')) || (self.major == 18 && self.image.matches(':18([.-][^/:@]*)?(@.+)?$'))",
+     "message": "use an image of the version in `major`: one of another version cannot read the data, or upgrades it"},
 ]))]
 pub struct CloudNativePg {
     /// Major version.

@@ -47,7 +47,8 @@ pub struct ManagedRedis {
     #[schemars(schema_with = "size")]
     pub max_memory: String,
 
-    /// Its image; the one that the operator knew when the resource was made, if left out.
+    /// Its image; the one that the operator knew when the resource was made, if left out. It has `redis-server` and `redis-cli` (those of
+    /// Valkey's image do), which the user 999 runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,

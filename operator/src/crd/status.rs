@@ -12,7 +12,7 @@ pub struct UrlShortenerStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// What is so and what is not, each with a reason. `docs/operator.md` says what to do about each.
+    /// What is so and what is not, each with a reason. `docs/conditions.md` says what to do about each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -380,6 +380,20 @@ fn postgres() -> Vec<Case> {
             "greater than or equal to 20",
         ),
         Case(
+            postgres(json!({"managed": {"image": "postgres:17.11-bookworm"}})),
+            "use an image of the version in `major`",
+        ),
+        Case(
+            postgres(
+                json!({"managed": {"major": 17, "image": "registry:5000/postgres:18@sha256:ab"}}),
+            ),
+            "use an image of the version in `major`",
+        ),
+        Case(
+            cluster(&json!({"image": "ghcr.io/cloudnative-pg/postgresql:17"})),
+            "use an image of the version in `major`",
+        ),
+        Case(
             postgres(json!({"managed": {"storage": {"size": "big"}}})),
             "give a size in bytes with a unit",
         ),

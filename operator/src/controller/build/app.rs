@@ -8,7 +8,7 @@ use super::{
     pod::{self, Mounted, variable},
 };
 use crate::{
-    crd::{access::AuthType, quantity, redis::RedisType},
+    crd::{UrlShortenerSpec, access::AuthType, exposure::ExposureType, quantity, redis::RedisType},
     kinds::Kind,
 };
 
@@ -29,6 +29,16 @@ const BULK_BYTES: i64 = MARGIN_BYTES / 2;
 const CACHE_SHARE: i64 = 3;
 
 const DEFAULT_CACHE_BYTES: i64 = 256 << 20;
+
+/// Networks that pods and nodes are in: private ones of IPv4 (RFC 1918), those of carriers, which some clouds use for pods (RFC 6598),
+/// and unique local ones of IPv6 (RFC 4193).
+const PRIVATE_NETWORKS: [&str; 5] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "fc00::/7",
+];
 
 /// On pods, a digest of the Secrets that they take.
 pub const SECRETS: &str = "urlshortener.dev/secrets";
@@ -84,22 +94,14 @@ fn template(plan: &Plan, image: &str) -> Value {
     }
     // Requests are drained for so long, and then the journal into the database for as long again.
     let grace = PRE_STOP_SECONDS + 2 * app.rollout.drain_seconds + ENDING_SECONDS;
-    let mut spec = json!({
-        "serviceAccountName": plan.name,
-        "automountServiceAccountToken": false,
-        "terminationGracePeriodSeconds": grace,
-        "securityContext": pod::service_security(),
-        "topologySpreadConstraints": spread(plan),
-        "affinity": away_from_each_other(plan),
-        "tolerations": tolerations(plan),
-        "containers": [container(plan, image, &variables, &mounts)],
-        "volumes": volumes,
-    });
+    let containers = [container(plan, image, &variables, &mounts)];
+    let mut spec = pod::spec(plan, pod::USER, &containers, &volumes);
+    spec["terminationGracePeriodSeconds"] = grace.into();
+    spec["topologySpreadConstraints"] = spread(plan);
+    spec["affinity"] = away_from_each_other(plan);
+    spec["tolerations"] = tolerations(plan);
     if !scheduling.node_selector.is_empty() {
         spec["nodeSelector"] = json!(scheduling.node_selector);
-    }
-    if let Some(secrets) = plan.pull_secrets() {
-        spec["imagePullSecrets"] = secrets;
     }
     let mut metadata = json!({"labels": labels(plan, Part::App)});
     if let Some(digest) = &plan.secrets_digest {
@@ -164,8 +166,8 @@ fn settings(plan: &Plan) -> (Vec<Value>, Vec<Mounted>) {
         number("SHORTENER_MAX_BULK_BYTES", BULK_BYTES),
         number("SHORTENER_CACHE_MAX_BYTES", cache_bytes(plan)),
     ]);
-    if !spec.access.trusted_proxies.is_empty() {
-        let proxies = spec.access.trusted_proxies.join(",");
+    let proxies = trusted_proxies(spec);
+    if !proxies.is_empty() {
         variables.push(variable("SHORTENER_TRUSTED_PROXIES", proxies));
     }
     match spec.access.auth.kind {
@@ -185,8 +187,8 @@ fn settings(plan: &Plan) -> (Vec<Value>, Vec<Mounted>) {
             mounted.push(pod::redis_url(&external.secret_ref.name));
         }
         (RedisType::Managed, _) => {
-            let url = format!("redis://{}:6379", labels::redis_name(&plan.name));
-            variables.push(variable("REDIS_URL", url));
+            variables.push(variable("REDIS_URL_FILE", "/secrets/redis/url"));
+            mounted.push(pod::redis_url(&labels::redis_name(&plan.name)));
         }
         (RedisType::External | RedisType::Disabled, _) => {}
     }
@@ -205,6 +207,16 @@ fn public_hosts(plan: &Plan) -> String {
         .map(|host| host.name.as_str())
         .collect();
     names.join(",")
+}
+
+/// Whose forwarding headers are believed. Behind an Ingress or a Gateway every request comes from a pod of it, so that without any all
+/// visitors would share one limit and be one visitor.
+fn trusted_proxies(spec: &UrlShortenerSpec) -> String {
+    let given = &spec.access.trusted_proxies;
+    if given.is_empty() && spec.exposure.kind != ExposureType::None {
+        return PRIVATE_NETWORKS.join(",");
+    }
+    given.join(",")
 }
 
 fn journal_bytes(plan: &Plan) -> i64 {

@@ -34,7 +34,9 @@ pub fn build(plan: &Plan) -> Option<Object> {
         spec["postgresql"]["synchronous"] =
             json!({"method": "any", "number": 1, "dataDurability": "required"});
     }
-    let body = json!({"metadata": data(plan, &name, Part::Postgres), "spec": spec});
+    let mut metadata = data(plan, &name, Part::Postgres);
+    metadata["annotations"] = json!({secrets::MAJOR: cluster.major.to_string()});
+    let body = json!({"metadata": metadata, "spec": spec});
     Some(Object::new(Kind::Cluster, body))
 }
 

@@ -72,25 +72,25 @@ pub fn build(plan: &Plan) -> Option<Object> {
 }
 
 fn pod_spec(plan: &Plan, variables: &[Value], volumes: &[Value], mounts: &[Value]) -> Value {
-    let mut spec = json!({
-        "restartPolicy": "Never",
-        "serviceAccountName": plan.name,
-        "automountServiceAccountToken": false,
-        "securityContext": pod::service_security(),
-        "containers": [{
-            "name": "migrate",
-            "image": plan.image,
-            "imagePullPolicy": "IfNotPresent",
-            "args": ["migrate"],
-            "env": variables,
-            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
-            "securityContext": pod::container_security(),
-            "volumeMounts": mounts,
-        }],
-        "volumes": volumes,
+    let container = json!({
+        "name": "migrate",
+        "image": plan.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["migrate"],
+        "env": variables,
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+        "securityContext": pod::container_security(),
+        "volumeMounts": mounts,
     });
-    if let Some(secrets) = plan.pull_secrets() {
-        spec["imagePullSecrets"] = secrets;
+    let mut spec = pod::spec(plan, pod::USER, &[container], volumes);
+    spec["restartPolicy"] = "Never".into();
+    // It runs what the replicas run, and so where they can.
+    let scheduling = &plan.spec.app.scheduling;
+    if !scheduling.tolerations.is_empty() {
+        spec["tolerations"] = json!(scheduling.tolerations);
+    }
+    if !scheduling.node_selector.is_empty() {
+        spec["nodeSelector"] = json!(scheduling.node_selector);
     }
     spec
 }

@@ -6,10 +6,27 @@ use super::Plan;
 use crate::crd::app::{Amounts, Resources};
 
 /// The user of the service's image.
-const USER: i32 = 10001;
+pub const USER: i32 = 10001;
+
+/// The spec of a pod with what all have in common. Service links are off: a Service that is called `shortener` would have each pod
+/// find a variable `SHORTENER_PORT`, which is a setting of ours in looks alone.
+pub fn spec(plan: &Plan, user: i32, containers: &[Value], volumes: &[Value]) -> Value {
+    let mut spec = json!({
+        "serviceAccountName": plan.name,
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "securityContext": security(user),
+        "containers": containers,
+        "volumes": volumes,
+    });
+    if let Some(secrets) = plan.pull_secrets() {
+        spec["imagePullSecrets"] = secrets;
+    }
+    spec
+}
 
 /// A pod that the strictest of the Pod Security Standards lets in.
-pub fn security(user: i32) -> Value {
+fn security(user: i32) -> Value {
     json!({
         "runAsNonRoot": true,
         "runAsUser": user,
@@ -18,10 +35,6 @@ pub fn security(user: i32) -> Value {
         "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     })
-}
-
-pub fn service_security() -> Value {
-    security(USER)
 }
 
 /// A container without rights, whose image nobody can write to.
@@ -74,7 +87,7 @@ pub fn admin_key(plan: &Plan) -> Mounted {
     mounted("admin-key", &secret, "key", "key")
 }
 
-/// The address of a Redis that others run.
+/// The address of the Redis.
 pub fn redis_url(secret: &str) -> Mounted {
     mounted("redis", secret, "url", "url")
 }

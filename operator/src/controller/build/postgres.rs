@@ -40,6 +40,14 @@ fn stateful_set(plan: &Plan) -> Object {
         containers.push(exporter);
     }
     let memory = |name: &str, size: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}});
+    let volumes = [
+        memory("run", "16Mi"),
+        memory("shared-memory", "256Mi"),
+        json!({"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}),
+        json!({"name": "credentials", "secret": {"secretName": name, "defaultMode": 0o440}}),
+    ];
+    let mut pod = pod::spec(plan, USER, &containers, &volumes);
+    pod["terminationGracePeriodSeconds"] = 60.into();
     let spec = json!({
         "replicas": 1,
         "serviceName": name,
@@ -49,19 +57,7 @@ fn stateful_set(plan: &Plan) -> Object {
         "selector": {"matchLabels": selector(plan, Part::Postgres)},
         "template": {
             "metadata": {"labels": labels(plan, Part::Postgres)},
-            "spec": {
-                "serviceAccountName": plan.name,
-                "automountServiceAccountToken": false,
-                "terminationGracePeriodSeconds": 60,
-                "securityContext": pod::security(USER),
-                "containers": containers,
-                "volumes": [
-                    memory("run", "16Mi"),
-                    memory("shared-memory", "256Mi"),
-                    {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-                    {"name": "credentials", "secret": {"secretName": name, "defaultMode": 0o440}},
-                ],
-            },
+            "spec": pod,
         },
         "volumeClaimTemplates": [claim(plan)],
     });

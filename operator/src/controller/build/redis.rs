@@ -1,4 +1,5 @@
-//! The managed Redis: a cache and the counters of rate limits, in memory alone. Nothing here is worth a disk, or a second one.
+//! The managed Redis: a cache and the counters of rate limits, in memory alone. Nothing here is worth a disk, or a second one. It asks for
+//! a password, since whoever could write to it would decide where links lead.
 
 use serde_json::{Value, json};
 
@@ -27,23 +28,27 @@ fn deployment(plan: &Plan) -> Object {
     if let Some(exporter) = exporter(plan) {
         containers.push(exporter);
     }
+    let name = labels::redis_name(&plan.name);
+    let volumes = [
+        json!({"name": "data", "emptyDir": {"sizeLimit": "64Mi"}}),
+        json!({"name": "credentials", "secret": {"secretName": name, "defaultMode": 0o440}}),
+    ];
+    let mut metadata = json!({"labels": labels(plan, Part::Redis)});
+    // It reads its password at its start.
+    if let Some(digest) = &plan.redis_digest {
+        metadata["annotations"] = json!({super::app::SECRETS: digest});
+    }
     let spec = json!({
         "replicas": 1,
         "revisionHistoryLimit": 5,
         "strategy": {"type": "Recreate"},
         "selector": {"matchLabels": selector(plan, Part::Redis)},
         "template": {
-            "metadata": {"labels": labels(plan, Part::Redis)},
-            "spec": {
-                "serviceAccountName": plan.name,
-                "automountServiceAccountToken": false,
-                "securityContext": pod::security(USER),
-                "containers": containers,
-                "volumes": [{"name": "data", "emptyDir": {"sizeLimit": "64Mi"}}],
-            },
+            "metadata": metadata,
+            "spec": pod::spec(plan, USER, &containers, &volumes),
         },
     });
-    let metadata = owned(plan, &labels::redis_name(&plan.name), Part::Redis);
+    let metadata = owned(plan, &name, Part::Redis);
     Object::new(
         Kind::Deployment,
         json!({"metadata": metadata, "spec": spec}),
@@ -54,22 +59,34 @@ fn container(plan: &Plan) -> Value {
     let most = quantity::bytes(&plan.spec.redis.managed().max_memory);
     // Redis counts its data; fragments and the buffers of connections come on top.
     let limit = (most + most / 2 + (32 << 20)).to_string();
-    let probe = json!({"exec": {"command": ["redis-cli", "ping"]}, "periodSeconds": 5, "timeoutSeconds": 5});
+    // With `-e` an answer that is an error, such as that the password is wrong, is a failure.
+    let probe = json!({"exec": {"command": ["redis-cli", "-e", "ping"]}, "periodSeconds": 5, "timeoutSeconds": 5});
     json!({
         "name": "redis",
         "image": plan.defaults.redis_image,
         "imagePullPolicy": "IfNotPresent",
+        // The password is in a file: arguments are for everybody to see.
         "args": [
-            "redis-server", "--save", "", "--appendonly", "no",
+            "redis-server", "/credentials/redis.conf", "--save", "", "--appendonly", "no",
             "--maxmemory", most.to_string(), "--maxmemory-policy", "allkeys-lru",
         ],
+        "env": [password(plan, "REDISCLI_AUTH")],
         "ports": [{"name": "redis", "containerPort": 6379, "protocol": "TCP"}],
         "readinessProbe": probe,
         "livenessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 10, "failureThreshold": 6},
         "resources": {"requests": {"cpu": "50m", "memory": limit}, "limits": {"memory": limit}},
         "securityContext": pod::container_security(),
-        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "credentials", "mountPath": "/credentials", "readOnly": true},
+        ],
     })
+}
+
+/// A variable with the password, for programs that take it in no other way.
+fn password(plan: &Plan, variable: &str) -> Value {
+    let secret = labels::redis_name(&plan.name);
+    json!({"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": "password"}}})
 }
 
 pub fn exports(plan: &Plan) -> bool {
@@ -83,7 +100,7 @@ fn exporter(plan: &Plan) -> Option<Value> {
             "name": "exporter",
             "image": plan.defaults.redis_exporter_image,
             "imagePullPolicy": "IfNotPresent",
-            "env": [pod::variable("REDIS_ADDR", "redis://127.0.0.1:6379")],
+            "env": [pod::variable("REDIS_ADDR", "redis://127.0.0.1:6379"), password(plan, "REDIS_PASSWORD")],
             "ports": [{"name": "metrics", "containerPort": 9121, "protocol": "TCP"}],
             "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}},
             "securityContext": pod::container_security(),

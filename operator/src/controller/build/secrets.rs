@@ -7,20 +7,26 @@ use super::{
     labels::{self, Part, data},
 };
 use crate::{
-    crd::{access::AuthType, postgres::PostgresType},
+    crd::{access::AuthType, postgres::PostgresType, redis::RedisType},
     kinds::Kind,
 };
 
 /// User and database of the managed Postgres.
 pub const USER: &str = "shortener";
 
-/// The major version that has written the volume which the password opens. It outlives the resource with both.
+/// The major version that has written the data: on the Secret whose password opens the volume, or on the Cluster. It outlives the
+/// resource with them.
 pub const MAJOR: &str = "urlshortener.dev/postgres-major";
 
 /// The address of the managed Postgres.
 pub fn url(resource: &str, password: &str) -> String {
     let host = labels::postgres_name(resource);
     format!("postgres://{USER}:{password}@{host}:5432/{USER}")
+}
+
+/// The address of the managed Redis.
+pub fn redis_url(resource: &str, password: &str) -> String {
+    format!("redis://:{password}@{}:6379", labels::redis_name(resource))
 }
 
 fn with_major(plan: &Plan, mut metadata: Value) -> Value {
@@ -41,6 +47,11 @@ pub fn build(plan: &Plan) -> Vec<Object> {
     if plan.spec.postgres.kind == PostgresType::Managed {
         let name = labels::postgres_name(&plan.name);
         let metadata = with_major(plan, data(plan, &name, Part::Postgres));
+        secrets.push(Object::new(Kind::Secret, json!({"metadata": metadata})));
+    }
+    if plan.spec.redis.kind == RedisType::Managed {
+        let name = labels::redis_name(&plan.name);
+        let metadata = data(plan, &name, Part::Redis);
         secrets.push(Object::new(Kind::Secret, json!({"metadata": metadata})));
     }
     secrets
@@ -64,6 +75,15 @@ pub fn new(plan: &Plan) -> Vec<Object> {
         let content = json!({"username": USER, "password": password, "url": url});
         let metadata = labels::kept(plan, &name, Part::Postgres);
         add(with_major(plan, metadata), content);
+    }
+    if let Some(password) = &plan.new_secrets.redis_password {
+        let name = labels::redis_name(&plan.name);
+        let content = json!({
+            "password": password,
+            "url": redis_url(&plan.name, password),
+            "redis.conf": format!("requirepass {password}\n"),
+        });
+        add(labels::kept(plan, &name, Part::Redis), content);
     }
     secrets
 }

@@ -56,7 +56,7 @@ pub async fn observe(ctx: &Context, resource: &UrlShortener) -> kube::Result<Obs
         async { Ok(prometheus::observe(&ctx.http, namespace, name, &resource.spec).await) },
     )
     .await?;
-    let neighbours = neighbours::observe(client, resource, &ctx.resources()).await?;
+    let neighbours = neighbours::observe(resource, &ctx.resources());
     let clicks = clicks::observe(&ctx.http, &pods.addresses).await;
     let mut live: Objects = lists.into_iter().flatten().collect();
     for (name, secret) in &secrets.generated {

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use kube::Client;
-
-use super::{super::Guarded, secrets};
-use crate::crd::{UrlShortener, postgres::PostgresType};
+use super::super::Guarded;
+use crate::crd::UrlShortener;
 
 /// Another resource. Where two want the same host, the older one has it; where two want the same database, the one that uses it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,28 +17,15 @@ pub struct Neighbour {
     pub has_database: bool,
 }
 
-/// Those that are older than `resource`, or have a database. An older one that nothing was reported of yet, since it was made in the same
-/// moment, is asked itself: it has its database already.
-pub async fn observe(
-    client: &Client,
-    resource: &UrlShortener,
-    all: &[Arc<Guarded>],
-) -> kube::Result<Vec<Neighbour>> {
-    let is_external = resource.spec.postgres.kind == PostgresType::External;
-    let mut neighbours = Vec::new();
-    for other in all.iter().filter_map(|guard| guard.0.as_ref().ok()) {
-        let mut neighbour = neighbour(resource, other);
-        if other.metadata.uid == resource.metadata.uid
-            || !(neighbour.is_older || neighbour.has_database)
-        {
-            continue;
-        }
-        if is_external && !neighbour.has_database {
-            neighbour.database_identity = secrets::database(client, other).await?;
-        }
-        neighbours.push(neighbour);
-    }
-    Ok(neighbours)
+/// Those that are older than `resource`, or have a database. Of what is not reported on yet, `databases.rs` knows who came first: to read the
+/// Secret of each would cost hundreds of resources that come together a look at all by each.
+pub fn observe(resource: &UrlShortener, all: &[Arc<Guarded>]) -> Vec<Neighbour> {
+    let others = all.iter().filter_map(|guard| guard.0.as_ref().ok());
+    others
+        .filter(|other| other.metadata.uid != resource.metadata.uid)
+        .map(|other| neighbour(resource, other))
+        .filter(|neighbour| neighbour.is_older || neighbour.has_database)
+        .collect()
 }
 
 fn neighbour(resource: &UrlShortener, other: &UrlShortener) -> Neighbour {

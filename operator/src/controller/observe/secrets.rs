@@ -28,7 +28,7 @@ pub struct Secrets {
 impl Secrets {
     /// What is there once `acme` has been made, with a managed Postgres.
     pub fn of_acme() -> Self {
-        let generated = ["acme-postgres", "acme-admin-key"].map(|name| {
+        let generated = ["acme-postgres", "acme-admin-key", "acme-redis"].map(|name| {
             let generated = Generated {
                 body: json!({}),
                 digest: name.to_owned(),
@@ -84,6 +84,7 @@ pub async fn observe(client: &Client, resource: &UrlShortener) -> kube::Result<S
     let made = [
         (labels::admin_key_name(name), "key"),
         (labels::postgres_name(name), "url"),
+        (labels::redis_name(name), "url"),
     ];
     for (secret, key) in made {
         match full.get_opt(&secret).await? {
@@ -124,6 +125,9 @@ pub fn names(resource: &UrlShortener) -> Vec<String> {
     if resource.spec.postgres.kind == PostgresType::Managed {
         names.push(labels::postgres_name(name));
     }
+    if resource.spec.redis.kind == RedisType::Managed {
+        names.push(labels::redis_name(name));
+    }
     names
 }
 
@@ -148,21 +152,6 @@ fn named(resource: &UrlShortener) -> Vec<(String, &'static str, bool)> {
         names.push((external.secret_ref.name.clone(), "url", false));
     }
     names
-}
-
-/// The identity of the database of a resource, if somebody else runs it and its Secret is there.
-pub async fn database(client: &Client, resource: &UrlShortener) -> kube::Result<Option<String>> {
-    let namespace = resource.metadata.namespace.as_deref().unwrap_or_default();
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let named = named(resource);
-    let Some((name, key, _)) = named.iter().find(|(.., is_database)| *is_database) else {
-        return Ok(None);
-    };
-    let found = api.get_opt(name).await?;
-    Ok(match found.map(|secret| read(&secret, key)) {
-        Some(State::Present { identity, .. }) => Some(identity),
-        Some(State::Missing | State::WithoutKey) | None => None,
-    })
 }
 
 fn generated(secret: &Secret, key: &str) -> Generated {

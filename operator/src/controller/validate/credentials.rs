@@ -10,7 +10,7 @@ use crate::{
         digest,
         observe::{Observed, secrets::State},
     },
-    crd::{UrlShortenerSpec, access::AuthType, postgres::PostgresType},
+    crd::{UrlShortenerSpec, access::AuthType, postgres::PostgresType, redis::RedisType},
 };
 
 /// Secrets that are to be made. A new password over data that has an old one would lock everybody out, and one of somebody else is
@@ -24,6 +24,11 @@ pub fn new(
     let mut new = NewSecrets::default();
     for (secret, about) in wanted(name, spec) {
         if observed.secrets.strangers.contains(&secret) {
+            // Without any of them nothing is carried out.
+            let about = match about {
+                About::PostgresReady => about,
+                _ => About::AppReady,
+            };
             let text = format!(
                 "there is a Secret {secret} that the operator did not make: delete or rename it, or give this resource another name. If it was made for this resource, say so by the labels {}={} and {}={name}; with `deletionPolicy: Delete` it then goes with the resource",
                 labels::MANAGED_BY,
@@ -40,6 +45,8 @@ pub fn new(
                 return Err(lost(name, &secret));
             }
             About::PostgresReady => new.postgres_password = Some(draw()),
+            // What it opens is forgotten with it: another does as well.
+            About::RedisReady => new.redis_password = Some(draw()),
             _ => new.admin_key = Some(draw()),
         }
     }
@@ -54,6 +61,9 @@ fn wanted(name: &str, spec: &UrlShortenerSpec) -> Vec<(String, About)> {
     }
     if spec.access.auth.kind == AuthType::ApiKeys {
         wanted.push((labels::admin_key_name(name), About::AppReady));
+    }
+    if spec.redis.kind == RedisType::Managed {
+        wanted.push((labels::redis_name(name), About::RedisReady));
     }
     wanted
 }
@@ -89,21 +99,40 @@ pub fn digest(
         }
     }
     for (secret, about) in wanted(name, spec) {
-        let found = observed.secrets.generated.get(&secret);
-        let drawn = || match about {
-            About::PostgresReady => {
-                let password = new.postgres_password.as_ref()?;
-                Some(secrets::url(name, password))
-            }
-            _ => new.admin_key.clone(),
-        };
-        let digest = found.map_or_else(
-            || drawn().map(|drawn| digest::short(drawn.as_bytes())),
-            |found| Some(found.digest.clone()),
-        );
-        digests.extend(digest);
+        digests.extend(generated(name, &secret, about, observed, new));
     }
     (!digests.is_empty()).then(|| digest::short(digests.concat().as_bytes()))
+}
+
+/// A digest of what the managed Redis takes at its start.
+pub fn redis_digest(
+    name: &str,
+    spec: &UrlShortenerSpec,
+    observed: &Observed,
+    new: &NewSecrets,
+) -> Option<String> {
+    let mut wanted = wanted(name, spec).into_iter();
+    let (secret, about) = wanted.find(|(_, about)| *about == About::RedisReady)?;
+    generated(name, &secret, about, observed, new)
+}
+
+/// A digest of what pods take from a generated Secret, which may only be about to be made.
+fn generated(
+    name: &str,
+    secret: &str,
+    about: About,
+    observed: &Observed,
+    new: &NewSecrets,
+) -> Option<String> {
+    if let Some(found) = observed.secrets.generated.get(secret) {
+        return Some(found.digest.clone());
+    }
+    let drawn = match about {
+        About::PostgresReady => secrets::url(name, new.postgres_password.as_ref()?),
+        About::RedisReady => secrets::redis_url(name, new.redis_password.as_ref()?),
+        _ => new.admin_key.clone()?,
+    };
+    Some(digest::short(drawn.as_bytes()))
 }
 
 fn previous(name: &str, spec: &UrlShortenerSpec, observed: &Observed) -> Option<String> {

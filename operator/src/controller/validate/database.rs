@@ -55,17 +55,20 @@ pub fn identity(resource: &UrlShortener, observed: &Observed) -> Result<Option<S
         identity.is_some() && other.database_identity == identity && is_first
     };
     if let Some(other) = observed.neighbours.iter().find(taken) {
-        let text = format!(
-            "{}/{} uses this database, and came first: give this resource one of its own",
-            other.namespace, other.name
-        );
-        return Err(Refusal(Finding::new(
-            About::PostgresReady,
-            Reason::DatabaseInUse,
-            text,
-        )));
+        return Err(in_use(&format!("{}/{}", other.namespace, other.name)));
     }
     Ok(identity)
+}
+
+/// Another resource, by namespace and name, has the database.
+pub fn in_use(other: &str) -> Refusal {
+    let text =
+        format!("{other} uses this database, and came first: give this resource one of its own");
+    Refusal(Finding::new(
+        About::PostgresReady,
+        Reason::DatabaseInUse,
+        text,
+    ))
 }
 
 fn missing(given: &Given, text: String) -> Refusal {
@@ -77,29 +80,62 @@ fn missing(given: &Given, text: String) -> Refusal {
     Refusal(Finding::new(about, Reason::SecretMissing, text))
 }
 
-/// Refused if the volume was written by another major version, which would start on an empty folder beside the data.
+/// Refused if the data was written by another major version. A managed Postgres would start on an empty folder beside it, and
+/// CloudNativePG would upgrade it at once, without a backup and without a way back.
 pub fn major(name: &str, spec: &UrlShortenerSpec, observed: &Observed) -> Result<(), Refusal> {
-    let has_data = observed.secrets.postgres_volume.is_some();
-    if spec.postgres.kind != PostgresType::Managed || !has_data {
-        return Ok(());
-    }
-    let secret = labels::postgres_name(name);
-    let asked = spec.postgres.managed().major;
-    let generated = observed.secrets.generated.get(&secret);
-    let written =
-        generated.and_then(|secret| secret.body["metadata"]["annotations"][MAJOR].as_str());
-    let Some(written) = written.filter(|written| *written != asked.to_string()) else {
+    let (what, field, asked, written) = match spec.postgres.kind {
+        PostgresType::External => return Ok(()),
+        PostgresType::Managed => (
+            format!("volume {}", labels::postgres_claim(name)),
+            "managed",
+            Some(spec.postgres.managed().major),
+            volume_major(name, observed),
+        ),
+        PostgresType::CloudNativePg => (
+            format!("Cluster {}", labels::postgres_name(name)),
+            "cloudNativePG",
+            spec.postgres
+                .cloud_native_pg
+                .as_ref()
+                .map(|cluster| cluster.major),
+            cluster_major(name, observed),
+        ),
+    };
+    let (Some(asked), Some(written)) = (asked, written) else {
         return Ok(());
     };
+    if asked.to_string() == written {
+        return Ok(());
+    }
     let text = format!(
-        "the volume {} was written by Postgres {written}, and the spec asks for {asked}, which would not find the data: delete this resource, which leaves the volume, and make it with `postgres.managed.major: {written}`; or delete the volume, if its data may go. To come to {asked}, dump the data and load it into a second resource",
-        labels::postgres_claim(name)
+        "the {what} has data of Postgres {written}, and the spec asks for {asked}: delete this resource, which leaves the data, and make it with `postgres.{field}.major: {written}`; or delete the {what}, if its data may go. To come to {asked}, dump the data and load it into a second resource"
     );
     Err(Refusal(Finding::new(
         About::PostgresReady,
         Reason::MajorMismatch,
         text,
     )))
+}
+
+fn volume_major(name: &str, observed: &Observed) -> Option<String> {
+    observed.secrets.postgres_volume.as_ref()?;
+    let secret = observed
+        .secrets
+        .generated
+        .get(&labels::postgres_name(name))?;
+    let major = &secret.body["metadata"]["annotations"][MAJOR];
+    major.as_str().map(str::to_owned)
+}
+
+/// What CloudNativePG says of the data, or what we asked for when we made the Cluster.
+fn cluster_major(name: &str, observed: &Observed) -> Option<String> {
+    let cluster = observed
+        .live
+        .get(&(Kind::Cluster, labels::postgres_name(name)))?;
+    let said = cluster["status"]["pgDataImageInfo"]["majorVersion"].as_i64();
+    let asked = cluster["metadata"]["annotations"][MAJOR].as_str();
+    said.map(|major| major.to_string())
+        .or_else(|| asked.map(str::to_owned))
 }
 
 /// What stands for the database in the name of the migration Job: the identity of what the data is in. None while there is nothing

@@ -18,6 +18,7 @@ use self::{
 };
 use super::{
     build::{labels, migration},
+    claim,
     observe::Observed,
 };
 use crate::{
@@ -41,9 +42,9 @@ const REDIS_EXPORTER: &str = "oliver006/redis_exporter:v1.80.0";
 /// The image of a major version of Postgres.
 fn postgres(major: i32) -> String {
     match major {
-        15 => "postgres:15.15".to_owned(),
-        16 => "postgres:16.11".to_owned(),
-        17 => "postgres:17.7".to_owned(),
+        15 => "postgres:15.19".to_owned(),
+        16 => "postgres:16.15".to_owned(),
+        17 => "postgres:17.11".to_owned(),
         _ => "postgres:18.6".to_owned(),
     }
 }
@@ -95,10 +96,12 @@ pub fn validate(
         scale,
         migration_job,
         secrets_digest: credentials::digest(&name, spec, observed, &new_secrets),
+        redis_digest: credentials::redis_digest(&name, spec, observed, &new_secrets),
         new_secrets,
         makes,
         findings,
         database_identity,
+        is_reported: claim::is_observed(resource),
         name,
     })
 }

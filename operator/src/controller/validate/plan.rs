@@ -32,9 +32,13 @@ pub struct Plan {
     pub new_secrets: NewSecrets,
     /// A digest of the Secrets that pods take: when they change, pods are replaced.
     pub secrets_digest: Option<String>,
+    /// The same of the managed Redis.
+    pub redis_digest: Option<String>,
     pub makes: Makes,
     pub findings: Vec<Finding>,
     pub database_identity: Option<String>,
+    /// Whether the spec was reported on as it is: what is made otherwise now is not what somebody has just asked for.
+    pub is_reported: bool,
 }
 
 /// Which of the objects that depend on others are made.
@@ -55,10 +59,11 @@ pub struct Makes {
 }
 
 /// Values that are drawn once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewSecrets {
     pub admin_key: Option<String>,
     pub postgres_password: Option<String>,
+    pub redis_password: Option<String>,
 }
 
 impl Plan {

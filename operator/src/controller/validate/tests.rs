@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{plan::NewSecrets, *};
 use crate::controller::observe::{
     neighbours::Neighbour,
     secrets::{Given, Secrets, State},
@@ -94,8 +94,9 @@ fn secrets_are_drawn_once() {
     let plan = decide(&minimal(), &cluster()).unwrap();
     assert_eq!(plan.new_secrets.postgres_password.as_deref(), Some("drawn"));
     assert_eq!(plan.new_secrets.admin_key.as_deref(), Some("drawn"));
+    assert_eq!(plan.new_secrets.redis_password.as_deref(), Some("drawn"));
     let plan = decide(&minimal(), &made()).unwrap();
-    assert!(plan.new_secrets.postgres_password.is_none() && plan.new_secrets.admin_key.is_none());
+    assert_eq!(plan.new_secrets, NewSecrets::default());
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn no_password_is_made_for_data_that_has_one() {
 
 #[test]
 fn a_secret_of_somebody_else_is_left_to_them() {
-    for name in ["acme-postgres", "acme-admin-key"] {
+    for name in ["acme-postgres", "acme-admin-key", "acme-redis"] {
         let mut observed = made();
         observed.secrets.generated.remove(name);
         observed.secrets.strangers.insert(name.to_owned());
@@ -125,6 +126,23 @@ fn a_secret_of_somebody_else_is_left_to_them() {
         decide(&external(), &observed).is_ok(),
         "it is in nobody's way"
     );
+}
+
+#[test]
+fn a_cluster_of_another_major_version_is_not_upgraded_by_a_resource_that_finds_it() {
+    let (resource, mut observed) = with_cluster(present("a"));
+    let mut decide_with = |cluster: Value| {
+        let key = (Kind::Cluster, "acme-postgres".to_owned());
+        observed.live.insert(key, cluster);
+        decide(&resource, &observed).err()
+    };
+    let annotated = |major: &str| json!({"metadata": {"uid": "cluster", "annotations": {"urlshortener.dev/postgres-major": major}}});
+    assert_eq!(decide_with(annotated("18")), None);
+    assert_eq!(decide_with(annotated("17")), Some(Reason::MajorMismatch));
+    // What CloudNativePG says of the data goes before what was asked for once.
+    let mut upgraded = annotated("17");
+    upgraded["status"] = json!({"pgDataImageInfo": {"majorVersion": 18}});
+    assert_eq!(decide_with(upgraded), None);
 }
 
 #[test]
@@ -219,6 +237,7 @@ fn pods_are_replaced_when_a_generated_secret_changes_and_not_when_it_is_stored()
             "acme-postgres",
             "postgres://shortener:drawn@acme-postgres:5432/shortener",
         ),
+        ("acme-redis", "redis://:drawn@acme-redis:6379"),
     ] {
         let generated = observed.secrets.generated.get_mut(name);
         generated.unwrap().digest = crate::controller::digest::short(content.as_bytes());

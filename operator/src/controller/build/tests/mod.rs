@@ -26,6 +26,8 @@ use crate::{
     kinds::Kind,
 };
 
+mod pods;
+
 const MINIMAL: &str = r#"{"version": "1.4.2"}"#;
 
 const PRODUCTION: &str = r#"{
@@ -205,6 +207,10 @@ fn every_pod_fits_the_restricted_standard() {
                 "RuntimeDefault"
             );
             assert_eq!(pod["automountServiceAccountToken"], false);
+            // Or variables that Kubernetes makes up from the names of Services would be taken for settings.
+            assert_eq!(pod["enableServiceLinks"], false);
+            // A user by number: the kubelet cannot tell whether a name is root.
+            assert!(pod["securityContext"]["runAsUser"].as_i64().unwrap() > 0);
             for container in pod["containers"].as_array().unwrap() {
                 let context = &container["securityContext"];
                 assert_eq!(context["allowPrivilegeEscalation"], false);
