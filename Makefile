@@ -11,7 +11,7 @@ GENERATED := crds/urlshorteners.yaml docs/metrics.md docs/openapi.json docs/sett
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start the service on SQLite (release build) and show a redirect; Ctrl-C stops it
@@ -42,6 +42,25 @@ test-compose: ## As root: run docker-compose.yml on an engine of its own and bre
 chaos: ## As root: kill, freeze, restart and re-create what docker-compose.yml runs, under load, and write docs/chaos.md; PROFILE=dev builds quicker
 	@scripts/needs rust curl jq postgres-18 engine docker-compose
 	@PROFILE=$(PROFILE) CHAOS=1 KEEP=$(KEEP) scripts/test-compose
+
+.PHONY: cluster
+cluster: ## As root: start a Kubernetes cluster of two nodes on this machine, with KEDA and Prometheus; PROFILE=dev builds quicker
+	@scripts/needs rust curl jq postgres-18 engine kubernetes cluster
+	@PROFILE=$(PROFILE) scripts/cluster/up
+
+.PHONY: cluster-kind
+cluster-kind: ## The same with kind, on a machine with Docker and an image registry; its KUBECONFIG is printed
+	@scripts/needs curl jq kubernetes
+	@scripts/cluster/kind up
+
+.PHONY: cluster-down
+cluster-down: ## End that cluster and remove all that it wrote
+	@scripts/cluster/down
+
+.PHONY: test-e2e
+test-e2e: ## Install, scale, upgrade, break and remove on the cluster of KUBECONFIG, or on that of make cluster; STAGES="install scale" runs some
+	@scripts/needs rust curl jq kubernetes $(if $(KUBECONFIG),,postgres-18 engine cluster)
+	@PROFILE=$(PROFILE) scripts/test-e2e $(STAGES)
 
 .PHONY: test-quick
 test-quick: ## Run the unit and tidy tests alone: no database, nothing to install

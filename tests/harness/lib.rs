@@ -26,6 +26,7 @@ mod supervisor;
 pub mod collector;
 pub mod prometheus;
 pub mod receiver;
+pub mod timeline;
 
 // What it is fed with, and what goes wrong.
 pub mod chaos_proxy;

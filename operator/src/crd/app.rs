@@ -205,25 +205,22 @@ pub struct Scheduling {
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
 
-    /// Over what pods are spread.
+    /// Over what pods are spread, beside zones.
     #[schemars(length(max = 4))]
     pub topology_spread: Vec<TopologySpread>,
 }
 
 impl Default for Scheduling {
     fn default() -> Self {
-        let over = |key: &str| TopologySpread {
-            topology_key: key.to_owned(),
+        let nodes = TopologySpread {
+            topology_key: "kubernetes.io/hostname".to_owned(),
             when_unsatisfiable: WhenUnsatisfiable::ScheduleAnyway,
         };
         Self {
             unreachable_seconds: 30,
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
-            topology_spread: vec![
-                over("kubernetes.io/hostname"),
-                over("topology.kubernetes.io/zone"),
-            ],
+            topology_spread: vec![nodes],
         }
     }
 }

@@ -17,6 +17,11 @@ pub struct Helm {
 }
 
 impl Helm {
+    /// For the cluster that a file names.
+    pub fn at(kubeconfig: PathBuf) -> Self {
+        Self { kubeconfig }
+    }
+
     pub fn of(plane: &ControlPlane) -> Self {
         Self {
             kubeconfig: plane.kubeconfig(),

@@ -48,6 +48,7 @@ pub const INGRESS: Kind = namespaced("networking.k8s.io/v1", "Ingress", "ingress
 pub const JOB: Kind = namespaced("batch/v1", "Job", "jobs");
 pub const LEASE: Kind = namespaced("coordination.k8s.io/v1", "Lease", "leases");
 pub const NAMESPACE: Kind = of_cluster("v1", "Namespace", "namespaces");
+pub const NODE: Kind = of_cluster("v1", "Node", "nodes");
 pub const NETWORK_POLICY: Kind =
     namespaced("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies");
 pub const PERSISTENT_VOLUME_CLAIM: Kind =

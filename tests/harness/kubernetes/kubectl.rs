@@ -16,6 +16,11 @@ pub struct Kubectl {
 }
 
 impl Kubectl {
+    /// For the cluster that a file names.
+    pub fn at(kubeconfig: PathBuf) -> Self {
+        Self { kubeconfig }
+    }
+
     pub fn of(plane: &ControlPlane) -> Self {
         Self {
             kubeconfig: plane.kubeconfig(),

@@ -98,6 +98,7 @@ fn template(plan: &Plan, image: &str) -> Value {
     let mut spec = pod::spec(plan, pod::USER, &containers, &volumes);
     spec["terminationGracePeriodSeconds"] = grace.into();
     spec["topologySpreadConstraints"] = spread(plan);
+    spec["affinity"] = away_from_each_other(plan);
     spec["tolerations"] = tolerations(plan);
     if !scheduling.node_selector.is_empty() {
         spec["nodeSelector"] = json!(scheduling.node_selector);
@@ -261,6 +262,16 @@ fn spread(plan: &Plan) -> Value {
         })
     })
     .collect()
+}
+
+/// Other zones are preferred to those that have a pod. This is no constraint of its own beside the one on nodes: the scheduler
+/// ignores nodes that lack the label of any constraint, and would put all pods onto one where nobody has named zones.
+fn away_from_each_other(plan: &Plan) -> Value {
+    let term = json!({
+        "topologyKey": "topology.kubernetes.io/zone",
+        "labelSelector": {"matchLabels": selector(plan, Part::App)},
+    });
+    json!({"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}})
 }
 
 /// Those asked for, and how long a pod stays on a node that is gone.
