@@ -67,13 +67,13 @@ export KUBERNETES_CRDS=${KUBERNETES_CRDS:-$kubernetes_folder/crds}
 # Builds programs of the workspace in a profile of cargo, and prints the folder that they are in. PREBUILT names a folder that has
 # them already, built on a Debian 12: target/release of another clone.
 programs() {
-    local profile=$1 program target
+    local built_in=$1 program target
     shift
     if [[ -z ${PREBUILT:-} ]]; then
-        cargo build --profile "$profile" --workspace --locked "${@/#/--bin=}" >&2
+        cargo build --profile "$built_in" --workspace --locked "${@/#/--bin=}" >&2
         target=$(cargo metadata --no-deps --format-version 1 --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
-        [[ $profile != dev ]] || profile=debug
-        echo "$target/$profile"
+        [[ $built_in != dev ]] || built_in=debug
+        echo "$target/$built_in"
         return
     fi
     for program in "$@"; do
