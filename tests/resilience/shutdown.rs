@@ -15,6 +15,9 @@ use crate::slow_upload::{SlowUpload, connect, read_until};
 /// For what should happen at once, on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(5);
 
+/// Connections that are kept, each with a request under way.
+const VISITORS: usize = 50;
+
 harness::on_each_database! {
     async fn an_upload_under_way_is_finished_after_sigterm(database: Database) {
         let service = Service::start(&database).await;
@@ -63,6 +66,33 @@ harness::on_each_database! {
         let exit = service.exit(SOON).await;
         assert_eq!(exit.code, Some(0), "{exit:?}");
         drop((used, unused));
+    }
+
+    async fn whoever_asks_at_the_moment_of_the_end_is_answered(service: Service) {
+        let user = service.create_user().await;
+        let url = service.create_url(user, "https://example.com/").await;
+        let visit = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", url["short_code"].as_str().unwrap());
+        let mut visitors = Vec::new();
+        for _ in 0..VISITORS {
+            let mut visitor = connect(&service).await;
+            visitor.write_all(visit.as_bytes()).await.unwrap();
+            assert!(read_until(&mut visitor, "\r\n\r\n").await.starts_with("HTTP/1.1 302 "));
+            visitors.push(visitor);
+        }
+
+        // Frozen meanwhile: it finds the signal and the requests in the same moment.
+        service.signal(Signal::STOP);
+        service.signal(Signal::TERM);
+        for visitor in &mut visitors {
+            visitor.write_all(visit.as_bytes()).await.unwrap();
+        }
+        service.signal(Signal::CONT);
+        for mut visitor in visitors {
+            let answer = read_until(&mut visitor, "\r\n\r\n").await;
+            assert!(answer.starts_with("HTTP/1.1 302 "), "{answer}");
+        }
+        let exit = service.exit(STOP).await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
     }
 
     async fn an_interrupt_from_the_keyboard_drains_too(service: Service) {

@@ -70,7 +70,7 @@ pub(crate) async fn connect(service: &Service) -> TcpStream {
         .expect("the service accepts connections")
 }
 
-pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) {
+pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut seen = Vec::new();
     let reading = async {
         while !String::from_utf8_lossy(&seen).contains(end) {
@@ -83,8 +83,9 @@ pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) {
                 "closed after {seen:?}"
             );
         }
+        String::from_utf8_lossy(&seen).into_owned()
     };
     timeout(SOON, reading)
         .await
-        .unwrap_or_else(|_| panic!("no {end:?} came"));
+        .unwrap_or_else(|_| panic!("no {end:?} came"))
 }

@@ -8,11 +8,20 @@ use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::{Router, extract::ConnectInfo, http::Request, response::Response};
-use hyper::{body::Incoming, server::conn::http1, service::Service};
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    http::{HeaderValue, Request, header},
+    response::Response,
+};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -41,6 +50,14 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 
 const MAX_HEADERS: usize = 100;
+
+/// How long connections on which nothing is under way are kept after `stop`. A peer may be sending a request just then, and a server
+/// that closes at that moment leaves it without an answer (RFC 9112, section 9.6): whoever asks within this time is answered,
+/// and told that this was the last time.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether connections are left to linger for.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A pause after `accept` failed for want of file descriptors: they come back as connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -86,6 +103,7 @@ pub async fn serve<S>(
         tasks.spawn(connection(stream, make(peer), ends, room.take(permit)));
     }
     drop(listener);
+    linger(&graceful).await;
     if tokio::time::timeout(drain, graceful.shutdown())
         .await
         .is_err()
@@ -99,9 +117,16 @@ pub async fn serve<S>(
     give_up.cancel();
 }
 
+async fn linger(connections: &GracefulShutdown) {
+    let until = Instant::now() + LINGER;
+    while connections.count() > 0 && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// What ends a connection from this side.
 struct Ends {
-    /// Between two requests.
+    /// With the next answer, or once it has lingered.
     stop: CancellationToken,
     /// At once.
     give_up: CancellationToken,
@@ -122,18 +147,40 @@ where
     let (input, output) = stream.into_split();
     let output = Impatient::new(output, WRITE_TIMEOUT);
     let stream = tokio::io::join(io::Cursor::new(read).chain(input), output);
-    let serving = ends.watcher.watch(hyper_connection(stream, service));
+    let serving = ends
+        .watcher
+        .watch(hyper_connection(stream, service, ends.stop));
     tokio::select! {
         _ = serving => {}
         () = ends.give_up.cancelled() => {}
     }
 }
 
-fn hyper_connection<S, I>(stream: I, service: S) -> http1::Connection<TokioIo<I>, S>
+/// After `stop`, each answer says that it is the last.
+fn hyper_connection<S, I>(
+    stream: I,
+    service: S,
+    stop: CancellationToken,
+) -> http1::Connection<
+    TokioIo<I>,
+    impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>,
+>
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible>,
+    S::Future: Send,
     I: AsyncRead + AsyncWrite + Unpin,
 {
+    let service = service_fn(move |request| {
+        let (answer, stop) = (service.call(request), stop.clone());
+        async move {
+            let mut answer = answer.await?;
+            if stop.is_cancelled() {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(answer)
+        }
+    });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

@@ -47,9 +47,9 @@ pub struct Ask<'a> {
 /// What becomes of a connection.
 #[derive(Debug)]
 pub enum Ending {
-    /// Its peer, or this process, is done with it.
+    /// Its peer is done with it, or has been idle for too long.
     Closed,
-    /// hyper takes it over, with these bytes that were read already.
+    /// hyper takes it over, with these bytes that were read already, if any.
     Handed(TcpStream, Vec<u8>),
 }
 
@@ -74,7 +74,8 @@ thread_local! {
     });
 }
 
-/// Answers on `stream` as long as `service` can at once, the peer asks at least every `idle`, and until `stop`.
+/// Answers on `stream` as long as `service` can at once, the peer asks at least every `idle`, and until `stop`: hyper has
+/// the words for the end.
 pub async fn serve(
     mut stream: TcpStream,
     service: &impl Quick,
@@ -88,7 +89,7 @@ pub async fn serve(
     loop {
         let left = tokio::select! {
             biased;
-            () = &mut stopped => return Ok(Ending::Closed),
+            () = &mut stopped => return Ok(Ending::Handed(stream, Vec::new())),
             left = take(&mut stream, service) => left?,
             () = &mut over => {
                 if !asked {
