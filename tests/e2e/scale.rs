@@ -65,24 +65,7 @@ async fn replicas_follow_the_rate_and_no_visitor_notices() {
     let visitors = Visitors::follow(&installation, &link, &STEPS, None).await;
     let mut watch = Watch::new(&installation).await;
 
-    watch
-        .until("Prometheus reads each replica", PATIENCE, |now| {
-            now.scraped.is_some() && now.scraped == now.ready
-        })
-        .await;
-    watch
-        .until("Prometheus counts who comes", PATIENCE, |now| {
-            is_about(now.counted, CALM)
-        })
-        .await;
-    watch
-        .until(
-            "the autoscaler is KEDA's, and wants the fewest",
-            PATIENCE,
-            |now| now.wanted == Some(f64::from(FEWEST)) && now.ready == now.wanted,
-        )
-        .await;
-
+    begins_calm(&mut watch).await;
     // The step comes when the visitors' first step is done; the log says when.
     let step = until_rate(&mut watch, &visitors, BUSY).await;
     watch
@@ -139,6 +122,27 @@ async fn replicas_follow_the_rate_and_no_visitor_notices() {
         "{most} connections of at most {limit}"
     );
     installation.every_click_is_recorded(&link, &visits).await;
+}
+
+/// Each link of the chain works, and wants nothing yet.
+async fn begins_calm(watch: &mut Watch<'_>) {
+    watch
+        .until("Prometheus reads each replica", PATIENCE, |now| {
+            now.scraped.is_some() && now.scraped == now.ready
+        })
+        .await;
+    watch
+        .until("Prometheus counts who comes", PATIENCE, |now| {
+            is_about(now.counted, CALM)
+        })
+        .await;
+    watch
+        .until(
+            "the autoscaler is KEDA's, and wants the fewest",
+            PATIENCE,
+            |now| now.wanted == Some(f64::from(FEWEST)) && now.ready == now.wanted,
+        )
+        .await;
 }
 
 /// Waits until visitors come at this rate, and returns since when they do.
