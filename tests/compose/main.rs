@@ -14,3 +14,4 @@ mod faults;
 mod front_door;
 mod healthy;
 mod image;
+mod load;

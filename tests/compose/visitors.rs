@@ -1,15 +1,24 @@
 //! Visitors who follow one short URL all the time, whatever happens to the stack meanwhile.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use harness::service::{client, try_send};
+use harness::{
+    eventually,
+    service::{client, try_send},
+};
 use tokio::task::JoinSet;
 
 /// As many as notice a gap, and few enough for a machine of two cores.
 const VISITORS: u8 = 4;
+
+/// Before somebody knocks again who was not let in.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// What they have met so far.
 #[derive(Debug, Default)]
@@ -17,6 +26,13 @@ struct Seen {
     redirects: AtomicU64,
     failures: Mutex<Vec<String>>,
     done: AtomicBool,
+}
+
+impl Seen {
+    fn note_failure(&self, failure: String) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.push(failure);
+    }
 }
 
 /// Visitors at their work.
@@ -63,8 +79,8 @@ async fn visit(seen: &Seen, url: &str, number: u8) {
                 seen.redirects.fetch_add(1, Ordering::SeqCst);
             }
             other => {
-                let mut failures = seen.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                failures.push(format!("{other:?}"));
+                seen.note_failure(format!("{other:?}"));
+                _ = eventually::try_some::<()>(AGAIN, async || None).await;
             }
         }
     }

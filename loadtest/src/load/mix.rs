@@ -56,6 +56,8 @@ pub(crate) enum Scenario {
     Spikes,
     /// As many redirects as readings of statistics.
     Statistics,
+    /// Creates alone.
+    Creates,
 }
 
 impl Scenario {
@@ -70,6 +72,7 @@ impl Scenario {
             ],
             Self::Redirects => &[(Kind::Redirect, 100)],
             Self::Statistics => &[(Kind::Redirect, 50), (Kind::Statistics, 50)],
+            Self::Creates => &[(Kind::Create, 100)],
         }
     }
 
@@ -107,6 +110,7 @@ mod tests {
             Scenario::Redirects,
             Scenario::Spikes,
             Scenario::Statistics,
+            Scenario::Creates,
         ] {
             let weights = scenario.weights().iter();
             assert_eq!(weights.map(|(_, weight)| weight).sum::<u8>(), 100);
