@@ -14,7 +14,7 @@ use harness::{
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::{Cluster, PATIENCE, is_ready, living_pods, text},
+    cluster::{Cluster, PATIENCE, is_ready, living_pods, pass, text},
     fault::{self, KEDA, PROMETHEUS},
     installation::{APP, Installation, Link, NAME},
     reports,
@@ -119,6 +119,7 @@ async fn no_click_is_lost_and_no_peaceful_end_fails_a_visitor() {
     let installation = Installation::with(&cluster, NAMESPACE, spec()).await;
     installation.ask_from(&home(&installation).await).await;
     let mut rows = Vec::new();
+    let mut last: Option<Drill<'_>> = None;
     for fault in FAULTS {
         if fault.is_of_the_machine() && !fault::is_possible() {
             report(&format!(
@@ -127,11 +128,17 @@ async fn no_click_is_lost_and_no_peaceful_end_fails_a_visitor() {
             ));
             continue;
         }
-        let row = drill(&installation, fault).await;
-        report(&row.line());
-        rows.push(row);
-        write(&rows);
+        // Those of the last one go when these are there: a rate that falls in between would itself take replicas away.
+        let home = home(&installation).await;
+        let (link, visitors) = come(&installation, fault, &home).await;
+        if let Some(drill) = last.take() {
+            rows.push(drill.end(&installation).await);
+            write(&rows);
+        }
+        last = Some(Drill::of(&installation, fault, &home, link, visitors).await);
     }
+    rows.push(last.expect("there are faults").end(&installation).await);
+    write(&rows);
     for row in rows {
         let line = row.line();
         let (answered, sent) = (row.visits.answered, row.visits.sent);
@@ -146,36 +153,77 @@ async fn no_click_is_lost_and_no_peaceful_end_fails_a_visitor() {
     }
 }
 
-async fn drill(installation: &Installation<'_>, fault: Fault) -> Row {
-    let home = home(installation).await;
+/// Has visitors come to a link of their own.
+async fn come<'a>(
+    installation: &'a Installation<'a>,
+    fault: Fault,
+    home: &str,
+) -> (Link, Visitors<'a>) {
     let link = installation
         .make_link(&format!("https://example.com/{fault:?}"))
         .await;
-    let visitors = Visitors::follow(installation, &link, &[(RATE, LONG_ENOUGH)], Some(&home)).await;
-    ready(installation).await;
-    until_known(installation, &link).await;
+    let visitors = Visitors::follow(installation, &link, &[(RATE, LONG_ENOUGH)], Some(home)).await;
+    (link, visitors)
+}
 
-    let since = Instant::now();
-    let fewest = befall(installation, fault, &home).await;
-    ready(installation).await;
-    // A create needs a replica, the database, and whoever must hear of it.
-    eventually::holds("a link can be made again", PATIENCE, async || {
-        installation
-            .try_make_link("https://example.com/again")
-            .await
-            .is_some()
-    })
-    .await;
-    let recovery = since.elapsed();
-    installation.settles().await;
-    let visits = visitors.stop().await;
-    let recorded = installation.recorded_at_least(&link, visits.answered).await;
-    Row {
-        fault,
-        visits,
-        recorded,
-        fewest,
-        recovery,
+/// A drill that has been, and whose visitors still come.
+struct Drill<'a> {
+    fault: Fault,
+    link: Link,
+    visitors: Visitors<'a>,
+    fewest: u64,
+    recovery: Duration,
+}
+
+impl<'a> Drill<'a> {
+    async fn of(
+        installation: &'a Installation<'a>,
+        fault: Fault,
+        home: &str,
+        link: Link,
+        visitors: Visitors<'a>,
+    ) -> Self {
+        ready(installation).await;
+        if matches!(fault, Fault::NodeDrained | Fault::NodeCutOff) {
+            let away = installation.cluster.other_node(home).await;
+            until_one_is_on(installation, &away).await;
+        }
+        until_known(installation, &link).await;
+
+        let since = Instant::now();
+        let fewest = befall(installation, fault, home).await;
+        ready(installation).await;
+        // A create needs a replica, the database, and whoever must hear of it.
+        eventually::holds("a link can be made again", PATIENCE, async || {
+            installation
+                .try_make_link("https://example.com/again")
+                .await
+                .is_some()
+        })
+        .await;
+        let recovery = since.elapsed();
+        installation.settles().await;
+        Self {
+            fault,
+            link,
+            visitors,
+            fewest,
+            recovery,
+        }
+    }
+
+    async fn end(self, installation: &Installation<'_>) -> Row {
+        let visits = self.visitors.stop().await;
+        let recorded = installation.recorded_at_least(&self.link, visits.answered);
+        let row = Row {
+            fault: self.fault,
+            recorded: recorded.await,
+            visits,
+            fewest: self.fewest,
+            recovery: self.recovery,
+        };
+        report(&row.line());
+        row
     }
 }
 
@@ -244,10 +292,6 @@ async fn while_away(installation: &Installation<'_>, whom: &fault::Deployments) 
     }
     whom.scale(installation.cluster, 1).await;
     fewest.min(wanted(installation).await)
-}
-
-async fn pass(time: Duration) {
-    _ = eventually::try_some::<()>(time, async || None).await;
 }
 
 async fn wanted(installation: &Installation<'_>) -> u64 {
@@ -319,6 +363,22 @@ async fn ready(installation: &Installation<'_>) {
             status["status"]
         );
     }
+}
+
+/// Has a replica on a node that is going to be broken: after earlier drills all may be on the other.
+async fn until_one_is_on(installation: &Installation<'_>, node: &str) {
+    let what = format!("a replica is on {node}");
+    eventually::holds(&what, PATIENCE, async || {
+        let pods = living_pods(&installation.api, APP).await;
+        let is_there = pods.iter().any(|pod| pod["spec"]["nodeName"] == node);
+        if !is_there {
+            // The one that comes in its place is put where there is none.
+            delete(installation, &pods[0]).await;
+            ready(installation).await;
+        }
+        is_there
+    })
+    .await;
 }
 
 /// Waits until every replica has the link in its cache: each has answered for it often enough.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Args;
+use harness::eventually;
 use reqwest::{Client, ClientBuilder, Url, redirect::Policy};
 use tokio::{
     net::lookup_host,
@@ -21,6 +22,9 @@ use crate::tally::{Outcome, Tally};
 
 /// Longer than anybody waits for a redirect.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// For a name that nobody knows.
+const LOOKUP: Duration = Duration::from_secs(30);
 
 /// As the browser of a person says.
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -100,9 +104,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 async fn address(url: &Url) -> Result<SocketAddr, Box<dyn Error>> {
     let host = url.host_str().ok_or("a URL has a host")?;
     let port = url.port_or_known_default().unwrap_or(80);
-    let mut found = lookup_host((host, port)).await?;
+    // A cluster that has just been broken may know no names for a moment.
+    let found = eventually::try_some(LOOKUP, async || {
+        lookup_host((host, port)).await.ok()?.next()
+    });
     found
-        .next()
+        .await
         .ok_or_else(|| format!("{host} is unknown").into())
 }
 
