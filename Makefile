@@ -34,14 +34,14 @@ soak: ## Run the long form of the clicks, openapi, operator and redirects suites
 	@SOAK=1 scripts/test clicks openapi operator redirects
 
 .PHONY: test-compose
-test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, BRIEF=1 is six minutes of it, KEEP=1 leaves it up
+test-compose: ## As root: run docker-compose.yml on an engine of its own and break it; PROFILE=dev builds quicker, BRIEF=1 is eight minutes of it, KEEP=1 leaves it up
 	@scripts/needs rust curl jq postgres-18 engine docker-compose
 	@PROFILE=$(PROFILE) BRIEF=$(BRIEF) KEEP=$(KEEP) scripts/test-compose
 
 .PHONY: chaos
-chaos: ## As root: kill, freeze, restart and re-create what docker-compose.yml runs, under load, and write docs/chaos.md; PROFILE=dev builds quicker
+chaos: ## As root: kill, freeze, restart and re-create what docker-compose.yml runs, under load, and write docs/chaos.md; PROFILE=dev builds quicker, DRILLS="nginx app1-kill" does some
 	@scripts/needs rust curl jq postgres-18 engine docker-compose
-	@PROFILE=$(PROFILE) CHAOS=1 KEEP=$(KEEP) scripts/test-compose
+	@PROFILE=$(PROFILE) CHAOS=1 DRILLS="$(DRILLS)" KEEP=$(KEEP) scripts/test-compose
 
 .PHONY: cluster
 cluster: ## As root: start a Kubernetes cluster of two nodes on this machine, with KEDA and Prometheus; PROFILE=dev builds quicker

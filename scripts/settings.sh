@@ -64,6 +64,24 @@ kubernetes_folder=$cache/kubernetes-$(cat "$repository"/scripts/kubernetes/build
 export KUBERNETES_BIN=${KUBERNETES_BIN:-$kubernetes_folder/bin}
 export KUBERNETES_CRDS=${KUBERNETES_CRDS:-$kubernetes_folder/crds}
 
+# Builds programs of the workspace in a profile of cargo, and prints the folder that they are in. PREBUILT names a folder that has
+# them already, built on a Debian 12: target/release of another clone.
+programs() {
+    local built_in=$1 program target
+    shift
+    if [[ -z ${PREBUILT:-} ]]; then
+        cargo build --profile "$built_in" --workspace --locked "${@/#/--bin=}" >&2
+        target=$(cargo metadata --no-deps --format-version 1 --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+        [[ $built_in != dev ]] || built_in=debug
+        echo "$target/$built_in"
+        return
+    fi
+    for program in "$@"; do
+        [[ -x $PREBUILT/$program ]] || give_up "PREBUILT=$PREBUILT has no $program: unset it, and it is built"
+    done
+    realpath "$PREBUILT"
+}
+
 # Says what is being done. On stderr, so that it never mixes with a result.
 say() {
     echo "==> $*" >&2

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hyper_util::{
     client::legacy::{Builder, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use kube::{Client, Config, client::ConfigExt as _};
 use tower::{BoxError, ServiceBuilder};
@@ -16,7 +16,11 @@ use tower::{BoxError, ServiceBuilder};
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// An API server that does not begin to answer within this time is asked again. Watches begin at once, and go on for longer.
-const ANSWER: Duration = Duration::from_secs(10);
+pub const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a connection that nobody uses is kept: one that has died meanwhile would cost whoever takes it the time above. And hundreds are
+/// left of each burst of work, with their buffers.
+const IDLE: Duration = Duration::from_secs(10);
 
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -42,7 +46,12 @@ pub async fn client() -> anyhow::Result<Client> {
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .map_future(in_time)
-        .service(Builder::new(TokioExecutor::new()).build(connector));
+        .service(
+            Builder::new(TokioExecutor::new())
+                .pool_idle_timeout(IDLE)
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+        );
     Ok(Client::new(service, config.default_namespace))
 }
 

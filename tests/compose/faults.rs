@@ -9,7 +9,7 @@ use harness::{
 
 use crate::{
     stack::{HEALTHY, SERVICES, Stack},
-    visitors::Visitors,
+    visitors::{Visitors, Visits},
 };
 
 /// How soon nginx must find an instance that has moved.
@@ -78,7 +78,11 @@ async fn no_visitor_of_a_known_link_notices_a_restart() {
         }
     }
     stack.until_known().await;
-    let (redirects, failures) = visitors.stop().await;
+    let Visits {
+        redirects,
+        failures,
+        ..
+    } = visitors.stop().await;
     report(&format!("{redirects} redirects over the restarts"));
     assert!(failures.is_empty(), "of {redirects}: {failures:#?}");
 

@@ -1,10 +1,12 @@
 //! What nginx does with a request on its way.
 
+use std::process::Command;
+
 use harness::eventually;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::stack::{HEALTHY, Stack};
+use crate::stack::{HEALTHY, Stack, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_knows_its_visitors_apart() {
@@ -69,4 +71,31 @@ async fn nginx_answers_with_a_problem_document_when_nobody_serves() {
         stack.get("/health").await.status == 200
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_does_not_run_out_of_ports() {
+    // It has a connection to an instance for each request, and a port that was used is not free for a minute unless the
+    // network is told so. With fewer ports that shows after seconds instead of a minute.
+    const PORTS: usize = 2_000;
+    let stack = Stack::healthy().await;
+    let url = stack
+        .create_url("ports@example.com", "https://example.com/ports")
+        .await;
+    let path = format!("/{}", url["short_code"].as_str().unwrap());
+    let range = "net.ipv4.ip_local_port_range";
+    let network = stack.inspect("nginx", "--net=/proc/{{.State.Pid}}/ns/net");
+    let sysctl =
+        |argument: &str| run(Command::new("nsenter").args([&network, "sysctl", "-n", argument]));
+    let before = sysctl(range);
+    sysctl(&format!("{range}=40000 {}", 40_000 + PORTS - 1));
+    let mut failed = 0;
+    for number in 0..5 * PORTS {
+        let request = stack
+            .request(Method::GET, &path)
+            .header("X-Forwarded-For", format!("203.0.113.{}", number % 240));
+        failed += usize::from(stack.send(request).await.status != 302);
+    }
+    sysctl(&format!("{range}={before}"));
+    assert_eq!(failed, 0, "of {}", 5 * PORTS);
 }

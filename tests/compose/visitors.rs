@@ -17,6 +17,9 @@ use tokio::task::JoinSet;
 /// As many as notice a gap, and few enough for a machine of two cores.
 const VISITORS: u8 = 4;
 
+/// That a visitor comes from, in turn, so that the rate limits of one stop nobody: as many as one network has for all of them.
+const ADDRESSES: u8 = 60;
+
 /// Before somebody knocks again who was not let in.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -24,8 +27,18 @@ const AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 struct Seen {
     redirects: AtomicU64,
+    again: AtomicU64,
     failures: Mutex<Vec<String>>,
     done: AtomicBool,
+}
+
+/// What they have met in the end.
+#[derive(Debug)]
+pub(crate) struct Visits {
+    pub redirects: u64,
+    /// Requests sent again, since their connections were closed.
+    pub again: u64,
+    pub failures: Vec<String>,
 }
 
 impl Seen {
@@ -42,11 +55,10 @@ pub(crate) struct Visitors {
 }
 
 impl Visitors {
-    /// Each has an address of its own, so that the rate limits of one do not stop them.
     pub(crate) fn follow(url: &str) -> Self {
         let seen = Arc::new(Seen::default());
         let mut tasks = JoinSet::new();
-        for number in 1..=VISITORS {
+        for number in 0..VISITORS {
             let seen = Arc::clone(&seen);
             let url = url.to_owned();
             tasks.spawn(async move { visit(&seen, &url, number).await });
@@ -58,23 +70,35 @@ impl Visitors {
         self.seen.redirects.load(Ordering::SeqCst)
     }
 
-    /// Has them stop; how many redirects they got, and what else they met.
-    pub(crate) async fn stop(mut self) -> (u64, Vec<String>) {
+    /// Has them stop.
+    pub(crate) async fn stop(mut self) -> Visits {
         self.seen.done.store(true, Ordering::SeqCst);
         while self.tasks.join_next().await.is_some() {}
         let failures = self.seen.failures.lock();
         let failures = failures.unwrap_or_else(PoisonError::into_inner).clone();
-        (self.redirects(), failures)
+        Visits {
+            redirects: self.redirects(),
+            again: self.seen.again.load(Ordering::SeqCst),
+            failures,
+        }
     }
 }
 
 async fn visit(seen: &Seen, url: &str, number: u8) {
     let http = client();
+    let mut addresses = (0..ADDRESSES).cycle();
     while !seen.done.load(Ordering::SeqCst) {
+        let address = number * ADDRESSES + addresses.next().unwrap_or_default();
         let request = http
             .get(url)
-            .header("X-Forwarded-For", format!("203.0.113.{number}"));
-        match try_send(request).await {
+            .header("X-Forwarded-For", format!("203.0.113.{address}"));
+        let again = request.try_clone().expect("it has no body");
+        let mut answer = try_send(request).await;
+        if answer.as_ref().is_err_and(is_closed_unanswered) {
+            seen.again.fetch_add(1, Ordering::SeqCst);
+            answer = try_send(again).await;
+        }
+        match answer {
             Ok(answer) if answer.status == 302 => {
                 seen.redirects.fetch_add(1, Ordering::SeqCst);
             }
@@ -84,4 +108,11 @@ async fn visit(seen: &Seen, url: &str, number: u8) {
             }
         }
     }
+}
+
+/// Whether a connection was closed before the answer began. A server may do so with one that stays open whenever it wants, and the
+/// request that is just on its way is to be sent again (RFC 9112, 9.3.1): browsers do it, once, and so do visitors.
+fn is_closed_unanswered(error: &reqwest::Error) -> bool {
+    let text = format!("{error:?}");
+    text.contains("IncompleteMessage") || text.contains("ConnectionReset")
 }

@@ -79,21 +79,6 @@ harness::on_each_postgres! {
         assert_eq!(database.integer(built).await, 1);
         writer.close().await;
     }
-
-    async fn a_migration_that_was_written_anew_is_known_as_what_it_was(database: Database) {
-        let exit = Service::builder(&database).arg("migrate").run().await;
-        assert_eq!(exit.code, Some(0), "{exit:?}");
-        let checksum = "8810f2371aeaa05433f1ad18622b97d6d183045a4f9555ca45e54517207dbb39ca674082bfee2803d02c215d3ca68771";
-        let earlier = format!("update _sqlx_migrations set checksum = decode('{checksum}', 'hex') where version = 5");
-        database.execute(&earlier).await;
-        Service::start(&database).await.create_user().await;
-        let kept = format!("select count(*) from _sqlx_migrations where checksum = decode('{checksum}', 'hex')");
-        assert_eq!(database.integer(&kept).await, 1, "an older version goes on knowing it");
-
-        database.execute("update _sqlx_migrations set checksum = 'x' where version = 5").await;
-        let failure = Service::builder(&database).try_start().await.expect_err("that is no migration of ours");
-        assert_ne!(failure.code, Some(0), "{failure:?}");
-    }
 }
 
 harness::on_each_database! {

@@ -144,7 +144,9 @@ pub async fn resources(
             namespace.as_deref().unwrap_or_default()
         ));
         let stream = watcher::watcher(api, watcher::Config::default().timeout(RENEWAL))
-            .backoff(WatchBackoff::default());
+            .backoff(WatchBackoff::default())
+            // Who has set which field is larger than the resource, and nothing reads it here.
+            .modify(|resource| resource.managed_fields_mut().clear());
         let stream = felt(Box::pin(stream), Arc::clone(&beat));
         stream
             .map(move |event| (namespace.clone(), event, Arc::clone(&beat)))

@@ -3,7 +3,7 @@
 //! Two neighbouring versions of the service share one schema during a rollout. So a binary accepts migrations that it does
 //! not know, unless a contracting one has said (in `schema_compatibility`) that it is too old.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context as _, bail};
 use sqlx::{
@@ -23,15 +23,6 @@ const LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
 
 /// For what holds nobody up while it waits.
 const NO_LOCK_TIMEOUT: &str = "set lock_timeout = 0";
-
-/// Migrations of Postgres that were written anew: their versions, and the checksums of what they were. The fifth made an index
-/// that the ninth makes now.
-const EARLIER: [(i64, &[u8]); 1] = [(
-    5,
-    b"\x88\x10\xf2\x37\x1a\xea\xa0\x54\x33\xf1\xad\x18\x62\x2b\x97\xd6\
-        \xd1\x83\x04\x5a\x4f\x95\x55\xca\x45\xe5\x45\x17\x20\x7d\xbb\x39\
-        \xca\x67\x40\x82\xbf\xee\x28\x03\xd0\x2c\x21\x5d\x3c\xa6\x87\x71",
-)];
 
 fn postgres() -> Migrator {
     configured(sqlx::migrate!("./migrations/postgres"))
@@ -80,9 +71,9 @@ pub async fn run(db: &Db, connect: Option<&PgConnectOptions>) -> anyhow::Result<
 /// as that of a dump: it may take as long as these do. The others hold locks for which everybody waits, and give up soon.
 async fn apply(db: &Db, conn: &mut PgConnection) -> anyhow::Result<()> {
     let applied = applied(db).await?;
-    let migrator = postgres_for(&applied);
+    let migrator = postgres();
     for patient in migrator.iter().filter(|migration| migration.no_tx) {
-        if applied.contains_key(&patient.version) {
+        if applied.contains(&patient.version) {
             continue;
         }
         migrator.run_to(patient.version - 1, &mut *conn).await?;
@@ -98,33 +89,18 @@ async fn apply(db: &Db, conn: &mut PgConnection) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The migrations of Postgres. One that was written anew counts as what it was to a database that has applied it before: what
-/// they leave behind is the same, and an older version of the service goes on knowing it.
-fn postgres_for(applied: &HashMap<i64, Vec<u8>>) -> Migrator {
-    let mut migrations: Vec<_> = postgres().iter().cloned().collect();
-    for migration in &mut migrations {
-        let is_earlier =
-            |checksum: &&Vec<u8>| EARLIER.contains(&(migration.version, checksum.as_slice()));
-        let earlier = applied.get(&migration.version).filter(is_earlier);
-        if let Some(checksum) = earlier {
-            migration.checksum = checksum.clone().into();
-        }
-    }
-    configured(Migrator::with_migrations(migrations))
-}
-
-/// The migrations that Postgres has, with their checksums.
-async fn applied(db: &Db) -> anyhow::Result<HashMap<i64, Vec<u8>>> {
+/// The migrations that the database has.
+async fn applied(db: &Db) -> anyhow::Result<HashSet<i64>> {
     if !has_table(db, "_sqlx_migrations").await? {
-        return Ok(HashMap::new());
+        return Ok(HashSet::new());
     }
-    let rows: Vec<(i64, Vec<u8>)> = either!(db.reader(), pool => {
-        sqlx::query_as("select version, checksum from _sqlx_migrations")
+    let versions: Vec<i64> = either!(db.reader(), pool => {
+        sqlx::query_scalar("select version from _sqlx_migrations")
             .fetch_all(pool)
             .await
     })
     .context("could not read which migrations there are")?;
-    Ok(rows.into_iter().collect())
+    Ok(versions.into_iter().collect())
 }
 
 /// Waits until the schema is as new as this binary needs it.

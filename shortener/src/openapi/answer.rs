@@ -146,7 +146,12 @@ pub(super) fn header(name: &str) -> Value {
 }
 
 /// Every header that answers may have: its name, what it says, an example.
-const HEADERS: [(&str, &str, &str); 12] = [
+const HEADERS: [(&str, &str, &str); 13] = [
+    (
+        "Accept-Patch",
+        "The media types that `PATCH` takes (RFC 5789, 3.1)",
+        "application/merge-patch+json, application/json",
+    ),
     (
         "Allow",
         "The methods that this path takes (RFC 9110, 10.2.1)",

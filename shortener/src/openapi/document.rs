@@ -164,6 +164,9 @@ fn responses(operation: &Operation, route: &Route, mount: Mount, schemas: &mut S
     for status in standard_refusals(operation, route, mount) {
         all[status.to_string()] = refusals::refer(status, operation.has_pages);
     }
+    if operation.method == Method::PATCH {
+        all["415"] = refusals::of_a_patch(schemas);
+    }
     for (status, when) in &operation.refusals {
         all[status.to_string()] = refusals::because(*status, when, operation.has_pages, schemas);
     }
@@ -252,6 +255,17 @@ mod tests {
                 "{}",
                 page.path
             );
+        }
+    }
+
+    #[test]
+    fn a_refused_patch_is_described_with_what_would_be_taken() {
+        let document: Value = serde_json::from_str(&DOCUMENT).unwrap();
+        let methods = document["paths"].as_object().unwrap().values();
+        let patches: Vec<_> = methods.filter_map(|path| path.get("patch")).collect();
+        assert_eq!(patches.len(), 2);
+        for patch in patches {
+            assert!(patch["responses"]["415"]["headers"]["Accept-Patch"].is_object());
         }
     }
 

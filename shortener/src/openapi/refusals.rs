@@ -67,6 +67,13 @@ pub(super) fn because(status: u16, when: &str, has_pages: bool, schemas: &mut Sc
     answer
 }
 
+/// The answer to a patch of a type that is not taken, which says those that are.
+pub(super) fn of_a_patch(schemas: &mut Schemas) -> Value {
+    let mut answer = write(&find(415), false, schemas);
+    answer["headers"]["Accept-Patch"] = header("Accept-Patch");
+    answer
+}
+
 /// Every such answer, for `components`, of programs and of browsers.
 pub(super) fn responses(schemas: &mut Schemas) -> Value {
     let mut all = json!({});

@@ -11,7 +11,7 @@ use super::{
     docker::{of_project, psql},
     editor::Editor,
 };
-use crate::stack::Stack;
+use crate::stack::{Stack, is_brief};
 
 /// How long somebody stands still who is frozen, and a disk is full: longer than a lease, shorter than the patience of
 /// a health check.
@@ -44,6 +44,13 @@ pub(super) enum Fault {
 pub(super) struct Drill {
     pub victim: &'static str,
     pub fault: Fault,
+}
+
+impl Drill {
+    /// As DRILLS names it.
+    pub(super) fn name(self) -> String {
+        format!("{}-{:?}", self.victim, self.fault).to_lowercase()
+    }
 }
 
 /// What happened, and when.
@@ -83,16 +90,28 @@ pub(super) fn every_drill() -> Vec<Drill> {
     services.into_iter().flat_map(of).chain(others).collect()
 }
 
-/// What the usual run has time for.
+/// What the usual run has time for, and the brief one.
 pub(super) fn a_few_drills() -> Vec<Drill> {
     let few = [
         ("app1", Fault::Kill),
+        ("postgres", Fault::CutListen),
+        ("nginx", Fault::Reload),
         ("redis", Fault::Freeze),
         ("postgres", Fault::Kill),
-        ("postgres", Fault::CutListen),
+        ("app1", Fault::FillDisk),
+        ("postgres", Fault::FailOver),
     ];
     let few = few.map(|(victim, fault)| Drill { victim, fault });
-    few.to_vec()
+    let time_for = if is_brief() { 2 } else { few.len() };
+    few[..time_for].to_vec()
+}
+
+/// Those with one of these words in their names.
+pub(super) fn drills_of(words: &str) -> Vec<Drill> {
+    let mut drills = every_drill();
+    drills.retain(|drill| words.split(' ').any(|word| drill.name().contains(word)));
+    assert!(!drills.is_empty(), "no drill has a name like {words}");
+    drills
 }
 
 /// Has it happen, and mends what does not mend itself: a frozen process, a full disk, a service that was stopped.

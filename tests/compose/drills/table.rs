@@ -19,6 +19,8 @@ pub(super) struct Row {
     pub drill: Drill,
     /// Requests for the link.
     pub sent: u64,
+    /// Of those, the ones that were sent once more since the connection was closed.
+    pub again: u64,
     pub answered: u64,
     pub recorded: u64,
     /// What visitors met who were not led on.
@@ -110,6 +112,7 @@ impl Row {
         };
         let Self {
             sent,
+            again,
             answered,
             recorded,
             edits,
@@ -117,7 +120,7 @@ impl Row {
             ..
         } = self;
         format!(
-            "| {} | {:?} | {sent} | {answered} | {recorded} | {by_status} | {broken_off} | {refused} | {edits} | {stale} | {:.1} | {:.1} | {alert} |",
+            "| {} | {:?} | {sent} | {again} | {answered} | {recorded} | {by_status} | {broken_off} | {refused} | {edits} | {stale} | {:.1} | {:.1} | {alert} |",
             self.drill.victim,
             self.drill.fault,
             self.from_start.as_secs_f64(),
@@ -159,6 +162,8 @@ follow a link that is known, as fast as they are answered, and an editor has it 
 
 - *Sent* are requests for the link, *answered* those that were led on, *recorded* the clicks that statistics count in the end. No click is lost if
   answered ≤ recorded; none is counted twice if recorded ≤ sent, but for what an instance had taken when it died, and nginx sent to the other one.
+- *Again* are requests that were sent once more since their connection was closed before an answer began, as browsers do
+  ([RFC 9112, 9.3.1](https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1)): who reloads or ends may close what stays open at any time.
 - *Failed* are visitors who got something else than a redirect, were *broken off*, or were *refused* because nobody was at the door.
 - *Stale* are answers that led to where an edit had led before, after a later edit had been answered: through nginx, and at each instance.
 - *Seconds* until the service works again (a link can be made; Prometheus, Alertmanager and what stands in for Grafana answer), from the beginning of the fault and
@@ -167,8 +172,8 @@ follow a link that is known, as fast as they are answered, and an editor has it 
 ";
 
 const HEAD: &str = "\
-| Service | Fault | Sent | Answered | Recorded | Failed by status | Broken off | Refused | Edits | Stale | Seconds from its beginning | from its end | Alert |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| Service | Fault | Sent | of them again | Answered | Recorded | Failed by status | Broken off | Refused | Edits | Stale | Seconds from its beginning | from its end | Alert |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 const NOTES: &str = "
