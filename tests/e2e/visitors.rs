@@ -29,6 +29,8 @@ pub(crate) struct Visitors<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Visits {
     pub(crate) sent: u64,
+    /// Of those, requests that were sent once more, since a connection that was kept open was closed.
+    pub(crate) again: u64,
     pub(crate) answered: u64,
     pub(crate) failed: BTreeMap<String, u64>,
     pub(crate) seconds: Vec<Second>,
@@ -116,6 +118,7 @@ fn read(log: &str) -> Visits {
     });
     let mut visits = Visits {
         sent: 0,
+        again: 0,
         answered: 0,
         failed: BTreeMap::new(),
         seconds: Vec::new(),
@@ -128,6 +131,7 @@ fn read(log: &str) -> Visits {
             .map(|(how, count)| (how.clone(), count.as_u64().expect("a number")));
         if line["end"] == true {
             (visits.sent, visits.answered) = (number("sent"), number("answered"));
+            visits.again = number("again");
             visits.failed = failed.collect();
         } else {
             visits.seconds.push(Second {

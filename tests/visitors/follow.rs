@@ -144,7 +144,12 @@ impl Visitors {
     async fn follow(&self, is_new: bool, due: Instant) {
         self.tally().sent();
         let client = if is_new { &self.new } else { &self.regular };
-        let outcome = match client.get(self.url.clone()).send().await {
+        let mut answer = client.get(self.url.clone()).send().await;
+        if !is_new && answer.as_ref().is_err_and(is_closed_unanswered) {
+            self.tally().again();
+            answer = client.get(self.url.clone()).send().await;
+        }
+        let outcome = match answer {
             Ok(answer) if answer.status() == 302 => {
                 let leads = answer.headers().get("location");
                 if leads.is_some_and(|leads| leads.as_bytes() == self.target.as_bytes()) {
@@ -164,4 +169,10 @@ impl Visitors {
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a connection that was kept open was closed under the request. Whoever ends may do that at any time, and browsers send such a
+/// request again, once (RFC 9112, 9.3.1).
+fn is_closed_unanswered(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
 }

@@ -22,7 +22,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// Seconds.
-const START: u32 = 6;
+const START: u32 = 5;
 
 pub(crate) fn deviation() -> Deviation {
     let measured = Measured::parse(TIMELINE).expect("a test reads it");
