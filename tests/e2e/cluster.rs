@@ -54,10 +54,13 @@ impl Cluster {
         }
     }
 
-    /// With the operator in it, and ready.
+    /// With the operator in it, and ready, and nothing that earlier tests have left to run: this one needs the machine.
     pub(crate) async fn with_operator() -> Self {
         let cluster = Self::connect().await;
         cluster.install_operator(&[]).await;
+        for namespace in cluster.namespaces_of_tests().await {
+            delete_all(&cluster.api(&namespace)).await;
+        }
         cluster
     }
 
@@ -84,11 +87,8 @@ impl Cluster {
 
     /// Removes the operator, the namespaces of tests and the definition, if they are there.
     pub(crate) async fn clear(&self) {
-        for namespace in self.api("").list_everywhere(NAMESPACE).await {
-            let name = namespace["metadata"]["name"].as_str().expect("a name");
-            if name.starts_with("e2e-") {
-                self.remove_namespace(name).await;
-            }
+        for namespace in self.namespaces_of_tests().await {
+            self.remove_namespace(&namespace).await;
         }
         self.uninstall_operator().await;
         let api = self.api("");
@@ -99,6 +99,17 @@ impl Cluster {
                 .is_none()
         })
         .await;
+    }
+
+    async fn namespaces_of_tests(&self) -> Vec<String> {
+        let namespaces = self.api("").list_everywhere(NAMESPACE).await;
+        let names = namespaces
+            .iter()
+            .map(|namespace| text(&namespace["metadata"]["name"], "a name"));
+        names
+            .filter(|name| name.starts_with("e2e-"))
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) async fn uninstall_operator(&self) {
@@ -131,10 +142,7 @@ impl Cluster {
         if api.find(NAMESPACE, name).await.is_none() {
             return;
         }
-        for resource in api.list(URL_SHORTENER).await {
-            let resource = resource["metadata"]["name"].as_str().expect("a name");
-            api.delete(URL_SHORTENER, resource).await;
-        }
+        delete_all(&api).await;
         api.delete(NAMESPACE, name).await;
         eventually::holds("the namespace is gone", PATIENCE, async || {
             api.find(NAMESPACE, name).await.is_none()
@@ -186,6 +194,20 @@ impl Cluster {
     }
 }
 
+/// Has every resource and all visitors of a namespace go, and waits for none.
+async fn delete_all(api: &Api) {
+    for resource in api.list(URL_SHORTENER).await {
+        let name = text(&resource["metadata"]["name"], "a name");
+        api.delete(URL_SHORTENER, name).await;
+    }
+    for pod in api.list(POD).await {
+        if pod["metadata"]["ownerReferences"].is_null() {
+            let name = text(&pod["metadata"]["name"], "a name");
+            api.delete(POD, name).await;
+        }
+    }
+}
+
 fn is_rolled_out(deployment: &Value) -> bool {
     let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
     let status = &deployment["status"];
@@ -201,6 +223,11 @@ pub(crate) async fn living_pods(api: &Api, labels: &str) -> Vec<Value> {
     let mut pods = api.select(POD, labels).await;
     pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
     pods
+}
+
+/// Lets time pass: a fault lasts for a while, and looks are apart from each other.
+pub(crate) async fn pass(time: Duration) {
+    _ = eventually::try_some::<()>(time, async || None).await;
 }
 
 pub(crate) fn is_ready(pod: &Value) -> bool {

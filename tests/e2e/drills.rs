@@ -14,7 +14,7 @@ use harness::{
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::{Cluster, PATIENCE, is_ready, living_pods, text},
+    cluster::{Cluster, PATIENCE, is_ready, living_pods, pass, text},
     fault::{self, KEDA, PROMETHEUS},
     installation::{APP, Installation, Link, NAME},
     reports,
@@ -62,6 +62,17 @@ struct Row {
     /// The fewest replicas that were wanted meanwhile.
     fewest: u64,
     recovery: Duration,
+}
+
+/// `E2E_DRILLS` names some of them, such as `NodeDrained PodDeleted`; all are done without.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which drills are done belongs to the run, not to a test"
+)]
+fn is_picked(fault: Fault) -> bool {
+    let picked = std::env::var("E2E_DRILLS").unwrap_or_default();
+    let mut picked = picked.split_whitespace().peekable();
+    picked.peek().is_none() || picked.any(|name| name == format!("{fault:?}"))
 }
 
 impl Fault {
@@ -119,7 +130,8 @@ async fn no_click_is_lost_and_no_peaceful_end_fails_a_visitor() {
     let installation = Installation::with(&cluster, NAMESPACE, spec()).await;
     installation.ask_from(&home(&installation).await).await;
     let mut rows = Vec::new();
-    for fault in FAULTS {
+    let mut last: Option<Drill<'_>> = None;
+    for fault in FAULTS.into_iter().filter(|fault| is_picked(*fault)) {
         if fault.is_of_the_machine() && !fault::is_possible() {
             report(&format!(
                 "left out, since E2E_FAULT names nothing that could do it: {}",
@@ -127,11 +139,17 @@ async fn no_click_is_lost_and_no_peaceful_end_fails_a_visitor() {
             ));
             continue;
         }
-        let row = drill(&installation, fault).await;
-        report(&row.line());
-        rows.push(row);
-        write(&rows);
+        // Those of the last one go when these are there: a rate that falls in between would itself take replicas away.
+        let home = home(&installation).await;
+        let (link, visitors) = come(&installation, fault, &home).await;
+        if let Some(drill) = last.take() {
+            rows.push(drill.end(&installation).await);
+            write(&rows);
+        }
+        last = Some(Drill::of(&installation, fault, &home, link, visitors).await);
     }
+    rows.push(last.expect("there are faults").end(&installation).await);
+    write(&rows);
     for row in rows {
         let line = row.line();
         let (answered, sent) = (row.visits.answered, row.visits.sent);
@@ -146,36 +164,77 @@ async fn no_click_is_lost_and_no_peaceful_end_fails_a_visitor() {
     }
 }
 
-async fn drill(installation: &Installation<'_>, fault: Fault) -> Row {
-    let home = home(installation).await;
+/// Has visitors come to a link of their own.
+async fn come<'a>(
+    installation: &'a Installation<'a>,
+    fault: Fault,
+    home: &str,
+) -> (Link, Visitors<'a>) {
     let link = installation
         .make_link(&format!("https://example.com/{fault:?}"))
         .await;
-    let visitors = Visitors::follow(installation, &link, &[(RATE, LONG_ENOUGH)], Some(&home)).await;
-    ready(installation).await;
-    until_known(installation, &link).await;
+    let visitors = Visitors::follow(installation, &link, &[(RATE, LONG_ENOUGH)], Some(home)).await;
+    (link, visitors)
+}
 
-    let since = Instant::now();
-    let fewest = befall(installation, fault, &home).await;
-    ready(installation).await;
-    // A create needs a replica, the database, and whoever must hear of it.
-    eventually::holds("a link can be made again", PATIENCE, async || {
-        installation
-            .try_make_link("https://example.com/again")
-            .await
-            .is_some()
-    })
-    .await;
-    let recovery = since.elapsed();
-    installation.settles().await;
-    let visits = visitors.stop().await;
-    let recorded = installation.recorded_at_least(&link, visits.answered).await;
-    Row {
-        fault,
-        visits,
-        recorded,
-        fewest,
-        recovery,
+/// A drill that has been, and whose visitors still come.
+struct Drill<'a> {
+    fault: Fault,
+    link: Link,
+    visitors: Visitors<'a>,
+    fewest: u64,
+    recovery: Duration,
+}
+
+impl<'a> Drill<'a> {
+    async fn of(
+        installation: &'a Installation<'a>,
+        fault: Fault,
+        home: &str,
+        link: Link,
+        visitors: Visitors<'a>,
+    ) -> Self {
+        ready(installation).await;
+        if matches!(fault, Fault::NodeDrained | Fault::NodeCutOff) {
+            let away = installation.cluster.other_node(home).await;
+            until_one_is_on(installation, &away).await;
+        }
+        until_known(installation, &link).await;
+
+        let since = Instant::now();
+        let fewest = befall(installation, fault, home).await;
+        ready(installation).await;
+        // A create needs a replica, the database, and whoever must hear of it.
+        eventually::holds("a link can be made again", PATIENCE, async || {
+            installation
+                .try_make_link("https://example.com/again")
+                .await
+                .is_some()
+        })
+        .await;
+        let recovery = since.elapsed();
+        installation.settles().await;
+        Self {
+            fault,
+            link,
+            visitors,
+            fewest,
+            recovery,
+        }
+    }
+
+    async fn end(self, installation: &Installation<'_>) -> Row {
+        let visits = self.visitors.stop().await;
+        let recorded = installation.recorded_at_least(&self.link, visits.answered);
+        let row = Row {
+            fault: self.fault,
+            recorded: recorded.await,
+            visits,
+            fewest: self.fewest,
+            recovery: self.recovery,
+        };
+        report(&row.line());
+        row
     }
 }
 
@@ -244,10 +303,6 @@ async fn while_away(installation: &Installation<'_>, whom: &fault::Deployments) 
     }
     whom.scale(installation.cluster, 1).await;
     fewest.min(wanted(installation).await)
-}
-
-async fn pass(time: Duration) {
-    _ = eventually::try_some::<()>(time, async || None).await;
 }
 
 async fn wanted(installation: &Installation<'_>) -> u64 {
@@ -321,6 +376,22 @@ async fn ready(installation: &Installation<'_>) {
     }
 }
 
+/// Has a replica on a node that is going to be broken: after earlier drills all may be on the other.
+async fn until_one_is_on(installation: &Installation<'_>, node: &str) {
+    let what = format!("a replica is on {node}");
+    eventually::holds(&what, PATIENCE, async || {
+        let pods = living_pods(&installation.api, APP).await;
+        let is_there = pods.iter().any(|pod| pod["spec"]["nodeName"] == node);
+        if !is_there {
+            // The one that comes in its place is put where there is none.
+            delete(installation, &pods[0]).await;
+            ready(installation).await;
+        }
+        is_there
+    })
+    .await;
+}
+
 /// Waits until every replica has the link in its cache: each has answered for it often enough.
 async fn until_known(installation: &Installation<'_>, link: &Link) {
     eventually::holds("every replica knows the link", PATIENCE, async || {
@@ -344,9 +415,10 @@ impl Row {
             failed.join(", ")
         };
         format!(
-            "| {} | {} | {} | {} | {failed} | {} | {:.0} |",
+            "| {} | {} | {} | {} | {} | {failed} | {} | {:.0} |",
             self.fault.name(),
             self.visits.sent,
+            self.visits.again,
             self.visits.answered,
             self.recorded,
             self.fewest,
@@ -359,10 +431,11 @@ fn write(rows: &[Row]) {
     let mut text = format!(
         "# Drills in a cluster\n\n\
          Each was done to two nodes while {RATE} visitors a second followed a link that was known, half of them with a connection of their own. \
+         *Again* are requests that were sent once more, since a connection that had been kept open was closed, as browsers do (RFC 9112, 9.3.1). \
          *Seconds* are until {REPLICAS} replicas were ready and a link could be made again, the fault itself included. A visitor who is \
          sent to what has ended without a word fails, until the kubelet or the node's silence is noticed.\n\n\
-         | What happened | Visits | answered | recorded | failed | fewest replicas wanted | Seconds |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n"
+         | What happened | Visits | of them again | answered | recorded | failed | fewest replicas wanted | Seconds |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
     for row in rows {
         _ = writeln!(text, "{}", row.line());

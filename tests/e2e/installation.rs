@@ -161,11 +161,12 @@ impl<'a> Installation<'a> {
         answer
     }
 
-    /// Makes a user and a link that leads to `target`.
+    /// Makes a user and a link that leads to `target`. A replica on a busy machine may ask to be tried again.
     pub(crate) async fn make_link(&self, target: &str) -> Link {
-        self.try_make_link(target)
-            .await
-            .expect("a link can be made")
+        eventually::some("a link can be made", PATIENCE, async || {
+            self.try_make_link(target).await
+        })
+        .await
     }
 
     pub(crate) async fn try_make_link(&self, target: &str) -> Option<Link> {

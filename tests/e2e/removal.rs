@@ -43,6 +43,7 @@ async fn nothing_is_left_but_what_retain_promises() {
         "PersistentVolumeClaim data-links-postgres-0",
         "Secret links-admin-key",
         "Secret links-postgres",
+        "Secret links-redis",
     ];
     until_left(&kept.api, &promised).await;
 

@@ -2,16 +2,17 @@
 
 use std::{fs, path::PathBuf};
 
-use harness::timeline::{Moment, draw, tabulate};
+use harness::timeline::{Timeline, draw, tabulate};
 
 /// Writes the picture and the table of a run, and says where the picture is.
-pub(crate) fn timeline(name: &str, title: &str, moments: &[Moment]) -> PathBuf {
-    let table = tabulate(moments);
+pub(crate) fn timeline(name: &str, timeline: &Timeline<'_>) -> PathBuf {
+    let (title, about) = (timeline.title, timeline.about);
+    let table = tabulate(timeline.moments);
     write(
         &format!("{name}.md"),
-        &format!("# {title}\n\n![{title}]({name}.svg)\n\n{table}"),
+        &format!("# {title}\n\n{about}\n\n![{title}]({name}.svg)\n\n{table}"),
     );
-    write(&format!("{name}.svg"), &draw(title, moments))
+    write(&format!("{name}.svg"), &draw(timeline))
 }
 
 /// Writes a file into the folder of the reports, and says where it is.

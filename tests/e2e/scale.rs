@@ -3,17 +3,20 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chrono::DateTime;
 use harness::{
-    eventually,
-    kubernetes::kind::{DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER},
+    kubernetes::{
+        api::Api,
+        kind::{DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER},
+    },
     soak::report,
-    timeline::Moment,
+    timeline::{Mark, Moment, Timeline, csv},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::{Cluster, PATIENCE},
-    installation::{Installation, NAME},
+    cluster::{Cluster, PATIENCE, is_ready, living_pods, pass, text},
+    installation::{APP, Installation, NAME},
     reports,
     visitors::{Visitors, Visits},
 };
@@ -29,7 +32,7 @@ const MOST: u32 = 6;
 const CALM: u32 = 25;
 const BUSY: u32 = 100;
 const QUIET: u32 = 5;
-const STEPS: [(u32, u64); 3] = [(CALM, 120), (BUSY, 200), (QUIET, 240)];
+const STEPS: [(u32, u64); 3] = [(CALM, 100), (BUSY, 170), (QUIET, 240)];
 
 /// Of `BUSY`, shared out at `PER_REPLICA`.
 const WANTED: f64 = 5.0;
@@ -41,7 +44,9 @@ const STABILIZATION: Duration = Duration::from_secs(30);
 const CHAIN: Duration = Duration::from_secs(5 + 60 + 2 * 15 + 60);
 
 /// From one look to the next. Every look asks half a dozen things.
-const LOOK: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(2);
+
+const TITLE: &str = "Load by rate, scaled by KEDA";
 
 fn spec() -> Value {
     json!({
@@ -66,48 +71,29 @@ async fn replicas_follow_the_rate_and_no_visitor_notices() {
     let mut watch = Watch::new(&installation).await;
 
     begins_calm(&mut watch).await;
-    // The step comes when the visitors' first step is done; the log says when.
-    let step = until_rate(&mut watch, &visitors, BUSY).await;
-    watch
-        .until("Prometheus counts more", CHAIN, |now| {
-            now.counted > Some(f64::from(3 * CALM))
-        })
-        .await;
-    watch
-        .until("the autoscaler wants more", CHAIN, |now| {
-            now.wanted >= Some(WANTED)
-        })
-        .await;
-    watch
-        .until("as many are ready", CHAIN, |now| now.ready >= Some(WANTED))
-        .await;
-    let out = step.elapsed();
-    watch
-        .until("Prometheus reads them all", PATIENCE, |now| {
-            now.scraped >= Some(WANTED)
-        })
-        .await;
-
-    let calm = until_rate(&mut watch, &visitors, QUIET).await;
-    let patience = CHAIN + STABILIZATION;
-    watch
-        .until("the fewest are left", patience, |now| {
-            now.ready == Some(f64::from(FEWEST))
-        })
-        .await;
-    let back = calm.elapsed();
-    report(&format!(
-        "load ×{}: scaled out after {:.0} s, back in after {:.0} s",
-        BUSY / CALM,
-        out.as_secs_f64(),
-        back.as_secs_f64()
-    ));
+    let calm = now();
+    scales_out(&mut watch, &visitors).await;
+    scales_in(&mut watch, &visitors).await;
 
     let visits = visitors.stop().await;
     let limit = connection_limit(&installation).await;
-    let moments = watch.with(&visits);
-    let picture = reports::timeline("scaling", "Load by rate, scaled by KEDA", &moments);
+    let (moments, marks) = watch.with(&visits);
+    let about = format!(
+        "A replica is to answer {PER_REPLICA} requests a second. {} requests, {} failed. The database takes {limit} connections.",
+        visits.sent,
+        visits.failures()
+    );
+    let picture = reports::timeline(
+        "scaling",
+        &Timeline {
+            title: TITLE,
+            about: &about,
+            moments: &moments,
+            marks: &marks,
+        },
+    );
     report(&format!("the timeline is {}", picture.display()));
+    reports::write("scaling.csv", &csv(&moments, calm));
     assert!(
         visits.failed.is_empty(),
         "failed redirects: {:?}",
@@ -145,8 +131,78 @@ async fn begins_calm(watch: &mut Watch<'_>) {
         .await;
 }
 
-/// Waits until visitors come at this rate, and returns since when they do.
-async fn until_rate(watch: &mut Watch<'_>, visitors: &Visitors<'_>, rate: u32) -> Instant {
+/// Each link of the chain follows the step, which comes when the visitors' first is done; their log says when.
+async fn scales_out(watch: &mut Watch<'_>, visitors: &Visitors<'_>) {
+    let step = until_rate(watch, visitors, BUSY).await;
+    watch.mark(step, format!("load ×{}", BUSY / CALM));
+    watch
+        .until("Prometheus counts more", CHAIN, |now| {
+            now.counted > Some(f64::from(3 * CALM))
+        })
+        .await;
+    watch
+        .until("the autoscaler wants more", CHAIN, |now| {
+            now.wanted >= Some(WANTED)
+        })
+        .await;
+    watch
+        .until("as many are ready", CHAIN, |now| now.ready >= Some(WANTED))
+        .await;
+    let out = now() - step;
+    watch.mark(now(), format!("{WANTED} replicas ready, {out:.0} s later"));
+    let start = slowest_start(&watch.installation.api, step).await;
+    report(&format!(
+        "load ×{}: scaled out after {out:.0} s; the slowest pod was ready {start:.0} s after its creation",
+        BUSY / CALM
+    ));
+    assert!(out <= CHAIN.as_secs_f64(), "scaled out after {out:.0} s");
+    watch
+        .until("Prometheus reads them all", PATIENCE, |now| {
+            now.scraped >= Some(WANTED)
+        })
+        .await;
+}
+
+/// Of the pods that have come since a second: how many seconds one took at most from its creation until it was ready.
+async fn slowest_start(api: &Api, since: f64) -> f64 {
+    let second = |time: &Value| {
+        let time = DateTime::parse_from_rfc3339(text(time, "a time")).expect("it is a time");
+        Duration::from_secs(time.timestamp().try_into().expect("it is after 1970")).as_secs_f64()
+    };
+    let pods = living_pods(api, APP).await;
+    let pods = pods.iter().filter(|pod| is_ready(pod)).map(|pod| {
+        let conditions = pod["status"]["conditions"].as_array().expect("it has some");
+        let ready = conditions
+            .iter()
+            .find(|condition| condition["type"] == "Ready");
+        let ready = &ready.expect("it is ready")["lastTransitionTime"];
+        (second(&pod["metadata"]["creationTimestamp"]), second(ready))
+    });
+    let came = pods.filter(|(created, _)| *created >= since);
+    came.map(|(created, ready)| ready - created)
+        .fold(0.0, f64::max)
+}
+
+/// The load goes, and so do the replicas, once fewer have been enough for long.
+async fn scales_in(watch: &mut Watch<'_>, visitors: &Visitors<'_>) {
+    let gone = until_rate(watch, visitors, QUIET).await;
+    watch.mark(gone, format!("load ÷{}", BUSY / QUIET));
+    let patience = CHAIN + STABILIZATION;
+    watch
+        .until("the fewest are left", patience, |now| {
+            now.ready == Some(f64::from(FEWEST))
+        })
+        .await;
+    let back = now() - gone;
+    watch.mark(now(), format!("{FEWEST} replicas, {back:.0} s later"));
+    report(&format!(
+        "load ÷{}: back in after {back:.0} s",
+        BUSY / QUIET
+    ));
+}
+
+/// Waits until visitors come at this rate, and returns the second since which they do.
+async fn until_rate(watch: &mut Watch<'_>, visitors: &Visitors<'_>, rate: u32) -> f64 {
     let what = format!("{rate} visitors a second come");
     let deadline = Instant::now() + Duration::from_mins(5);
     loop {
@@ -155,12 +211,10 @@ async fn until_rate(watch: &mut Watch<'_>, visitors: &Visitors<'_>, rate: u32) -
         let since = visits.iter().flat_map(|visits| &visits.seconds);
         let mut since = since.filter(|second| (second.rate - f64::from(rate)).abs() < 0.5);
         if let Some(first) = since.next() {
-            let ago = Duration::try_from_secs_f64(now() - first.at).unwrap_or_default();
-            return Instant::now()
-                .checked_sub(ago)
-                .expect("the machine has run for longer");
+            return first.at;
         }
         assert!(Instant::now() < deadline, "not in time: {what}");
+        pass(LOOK).await;
     }
 }
 
@@ -177,6 +231,7 @@ fn now() -> f64 {
 struct Watch<'a> {
     installation: &'a Installation<'a>,
     moments: Vec<Moment>,
+    marks: Vec<Mark>,
 }
 
 impl<'a> Watch<'a> {
@@ -184,6 +239,7 @@ impl<'a> Watch<'a> {
         let mut watch = Self {
             installation,
             moments: Vec::new(),
+            marks: Vec::new(),
         };
         watch.look().await;
         watch
@@ -201,7 +257,10 @@ impl<'a> Watch<'a> {
         self.moments.push(Moment {
             at: now(),
             counted: cluster.prometheus(&counted).await,
-            wanted: autoscaler.and_then(|found| found["status"]["desiredReplicas"].as_f64()),
+            // None before it has looked for the first time.
+            wanted: autoscaler
+                .and_then(|found| found["status"]["desiredReplicas"].as_f64())
+                .filter(|wanted| *wanted > 0.0),
             ready: Some(
                 deployment["status"]["readyReplicas"]
                     .as_f64()
@@ -214,34 +273,47 @@ impl<'a> Watch<'a> {
         self.moments.last().expect("one was pushed")
     }
 
+    /// Remembers that something happened at a second.
+    fn mark(&mut self, at: f64, what: String) {
+        self.marks.push(Mark { at, what });
+    }
+
     /// Looks until it is so.
     async fn until(&mut self, what: &str, patience: Duration, is_so: impl Fn(&Moment) -> bool) {
         let since = Instant::now();
         while !is_so(self.look().await) {
             if since.elapsed() >= patience {
-                reports::timeline("scaling", "Load by rate, as far as it went", &self.moments);
+                let timeline = Timeline {
+                    title: TITLE,
+                    about: &format!("It did not go on: {what}."),
+                    moments: &self.moments,
+                    marks: &self.marks,
+                };
+                reports::timeline("scaling", &timeline);
                 let last = self.moments.last();
                 panic!("not within {patience:?}: {what}; last seen: {last:?}");
             }
-            _ = eventually::try_some::<()>(LOOK, async || None).await;
+            pass(LOOK).await;
         }
         report(&format!("{what}: {:.0} s", since.elapsed().as_secs_f64()));
     }
 
-    /// All moments, with what the visitors met in them.
-    fn with(self, visits: &Visits) -> Vec<Moment> {
+    /// All moments, with what the visitors met in them, and all marks.
+    fn with(self, visits: &Visits) -> (Vec<Moment>, Vec<Mark>) {
         let mut moments = self.moments;
         let mut seconds = visits.seconds.iter().peekable();
+        let mut rate = None;
         for moment in &mut moments {
             while let Some(second) = seconds.next_if(|second| second.at <= moment.at) {
-                moment.came = Some(second.rate);
+                rate = Some(second.rate);
                 moment.p99 = Some(moment.p99.unwrap_or_default().max(second.p99));
                 #[expect(clippy::cast_precision_loss, reason = "requests of a second are few")]
                 let failed = second.failed as f64;
                 moment.failed += failed;
             }
+            moment.came = rate;
         }
-        moments
+        (moments, self.marks)
     }
 }
 

@@ -18,17 +18,19 @@ const IMAGE: &str = "urlshortener-tests/visitors:1";
 /// Longer than a visitor waits for an answer.
 const LAST_ANSWERS: Duration = Duration::from_secs(30);
 
-const NAME: &str = "visitors";
-
 /// Visitors at their work, until they are told to stop.
 pub(crate) struct Visitors<'a> {
     installation: &'a Installation<'a>,
+    /// Of their pod.
+    name: String,
 }
 
 /// What they met, all in all and second by second.
 #[derive(Clone, Debug)]
 pub(crate) struct Visits {
     pub(crate) sent: u64,
+    /// Of those, requests that were sent once more, since a connection that was kept open was closed.
+    pub(crate) again: u64,
     pub(crate) answered: u64,
     pub(crate) failed: BTreeMap<String, u64>,
     pub(crate) seconds: Vec<Second>,
@@ -58,20 +60,16 @@ impl<'a> Visitors<'a> {
         let steps: Vec<_> = steps.collect();
         let mut command = vec!["visitors", "follow", &url, &link.target];
         command.extend(steps.iter().map(String::as_str));
-        let api = &installation.api;
-        api.delete(POD, NAME).await;
-        eventually::holds("earlier visitors are gone", PATIENCE, async || {
-            api.find(POD, NAME).await.is_none()
-        })
-        .await;
-        start(api, NAME, node, &command).await;
-        until_running(api, NAME).await;
-        Self { installation }
+        let name = format!("visitors-{}", link.id);
+        start(&installation.api, &name, node, &command).await;
+        until_running(&installation.api, &name).await;
+        Self { installation, name }
     }
 
     /// What they have met so far, if the cluster can tell.
     pub(crate) async fn so_far(&self) -> Option<Visits> {
-        let arguments = ["logs", "-n", self.installation.api.namespace(), NAME];
+        let namespace = self.installation.api.namespace();
+        let arguments = ["logs", "-n", namespace, &self.name];
         let output = self.installation.cluster.kubectl.run(&arguments).await;
         output.succeeded.then(|| read(&output.stdout))
     }
@@ -83,7 +81,7 @@ impl<'a> Visitors<'a> {
             "exec",
             "-n",
             namespace,
-            NAME,
+            &self.name,
             "--",
             "bash",
             "-c",
@@ -98,12 +96,12 @@ impl<'a> Visitors<'a> {
     pub(crate) async fn end(self, patience: Duration) -> Visits {
         let api = &self.installation.api;
         eventually::holds("the visitors are done", patience, async || {
-            let pod = api.get(POD, NAME).await;
+            let pod = api.get(POD, &self.name).await;
             pod["status"]["phase"] == "Succeeded" || pod["status"]["phase"] == "Failed"
         })
         .await;
         let visits = self.so_far().await.expect("their log can be read");
-        api.delete(POD, NAME).await;
+        api.delete(POD, &self.name).await;
         visits
     }
 }
@@ -120,6 +118,7 @@ fn read(log: &str) -> Visits {
     });
     let mut visits = Visits {
         sent: 0,
+        again: 0,
         answered: 0,
         failed: BTreeMap::new(),
         seconds: Vec::new(),
@@ -132,6 +131,7 @@ fn read(log: &str) -> Visits {
             .map(|(how, count)| (how.clone(), count.as_u64().expect("a number")));
         if line["end"] == true {
             (visits.sent, visits.answered) = (number("sent"), number("answered"));
+            visits.again = number("again");
             visits.failed = failed.collect();
         } else {
             visits.seconds.push(Second {

@@ -70,6 +70,10 @@ async fn keda_is_given_the_number_as_it_is_and_the_operator_takes_it_back_as_it_
     lab.appears(SCALED_OBJECT, "links").await;
     lab.reports("links", "AutoscalingReady", "True", "Installed")
         .await;
+    let scaled = lab.api.get(SCALED_OBJECT, "links").await;
+    let fallback = &scaled["spec"]["fallback"];
+    assert_eq!(fallback["behavior"], "currentReplicasIfHigher");
+    assert_eq!(fallback["replicas"], 2, "never fewer than `minReplicas`");
     assert_eq!(replicas(&lab).await, 4, "handed over as it was");
     never_fell_to_one(&lab, &audit).await;
     make_autoscaler(&lab).await;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Args;
+use harness::eventually;
 use reqwest::{Client, ClientBuilder, Url, redirect::Policy};
 use tokio::{
     net::lookup_host,
@@ -21,6 +22,9 @@ use crate::tally::{Outcome, Tally};
 
 /// Longer than anybody waits for a redirect.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// For a name that nobody knows.
+const LOOKUP: Duration = Duration::from_secs(30);
 
 /// As the browser of a person says.
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -100,9 +104,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 async fn address(url: &Url) -> Result<SocketAddr, Box<dyn Error>> {
     let host = url.host_str().ok_or("a URL has a host")?;
     let port = url.port_or_known_default().unwrap_or(80);
-    let mut found = lookup_host((host, port)).await?;
+    // A cluster that has just been broken may know no names for a moment.
+    let found = eventually::try_some(LOOKUP, async || {
+        lookup_host((host, port)).await.ok()?.next()
+    });
     found
-        .next()
+        .await
         .ok_or_else(|| format!("{host} is unknown").into())
 }
 
@@ -137,7 +144,12 @@ impl Visitors {
     async fn follow(&self, is_new: bool, due: Instant) {
         self.tally().sent();
         let client = if is_new { &self.new } else { &self.regular };
-        let outcome = match client.get(self.url.clone()).send().await {
+        let mut answer = client.get(self.url.clone()).send().await;
+        if !is_new && answer.as_ref().is_err_and(is_closed_unanswered) {
+            self.tally().again();
+            answer = client.get(self.url.clone()).send().await;
+        }
+        let outcome = match answer {
             Ok(answer) if answer.status() == 302 => {
                 let leads = answer.headers().get("location");
                 if leads.is_some_and(|leads| leads.as_bytes() == self.target.as_bytes()) {
@@ -157,4 +169,10 @@ impl Visitors {
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a connection that was kept open was closed under the request. Whoever ends may do that at any time, and browsers send such a
+/// request again, once (RFC 9112, 9.3.1).
+fn is_closed_unanswered(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
 }

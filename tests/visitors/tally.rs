@@ -19,6 +19,8 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 struct Counts {
     sent: u64,
+    /// Of those, requests that were sent once more.
+    again: u64,
     answered: u64,
     failed: BTreeMap<String, u64>,
 }
@@ -39,7 +41,7 @@ impl Counts {
     }
 
     fn json(&self) -> Value {
-        json!({"sent": self.sent, "answered": self.answered, "failed": self.failed})
+        json!({"sent": self.sent, "again": self.again, "answered": self.answered, "failed": self.failed})
     }
 }
 
@@ -47,6 +49,13 @@ impl Tally {
     pub(crate) fn sent(&mut self) {
         self.all.sent += 1;
         self.second.sent += 1;
+    }
+
+    /// The same request once more.
+    pub(crate) fn again(&mut self) {
+        self.sent();
+        self.all.again += 1;
+        self.second.again += 1;
     }
 
     pub(crate) fn done(&mut self, outcome: Outcome, latency: Duration) {

@@ -125,9 +125,9 @@ pub(crate) struct Chain {
     #[arg(long, global = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub max: Option<u32>,
 
-    /// Replicas while Prometheus does not answer: `current:6` for `CurrentIfHigher`, `static:6` for `Static`.
+    /// Replicas while Prometheus does not answer: `current:6` for `CurrentIfHigher`, `static:6` for `Static`, `none` for errors.
     #[arg(long, global = true, value_parser = fallback)]
-    pub fallback: Option<(Behavior, u32)>,
+    pub fallback: Option<Named>,
 
     /// KEDA uses cached metrics, and polls each so many seconds.
     #[arg(long, global = true, value_parser = clap::value_parser!(u32).range(1..))]
@@ -163,11 +163,24 @@ impl Chain {
         if let Some(requests) = self.per_replica {
             settings = settings.with_target(requests);
         }
-        match self.fallback {
-            Some((behavior, replicas)) => settings.with_fallback(behavior, replicas),
-            None => settings,
+        match self.fallback.unwrap_or(Named::Fewest) {
+            Named::Fewest => {
+                let replicas = settings.autoscaler.min;
+                settings.with_fallback(Behavior::CurrentIfHigher, replicas)
+            }
+            Named::Replicas(behavior, replicas) => settings.with_fallback(behavior, replicas),
+            Named::Nothing => settings.without_fallback(),
         }
     }
+}
+
+/// What is kept while Prometheus does not answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named {
+    /// What there is, and at least `minReplicas`: what the operator generates if nothing is named.
+    Fewest,
+    Replicas(Behavior, u32),
+    Nothing,
 }
 
 fn set<T: Copy>(setting: &mut T, given: Option<T>) {
@@ -195,13 +208,16 @@ fn fault(who: Who, text: &str) -> anyhow::Result<Fault> {
     })
 }
 
-fn fallback(text: &str) -> anyhow::Result<(Behavior, u32)> {
-    let known = "give `current:6` or `static:6`";
+fn fallback(text: &str) -> anyhow::Result<Named> {
+    let known = "give `current:6`, `static:6` or `none`";
+    if text == "none" {
+        return Ok(Named::Nothing);
+    }
     let (behavior, replicas) = text.split_once(':').context(known)?;
     let behavior = match behavior {
         "current" => Behavior::CurrentIfHigher,
         "static" => Behavior::Static,
         _ => anyhow::bail!(known),
     };
-    Ok((behavior, replicas.parse()?))
+    Ok(Named::Replicas(behavior, replicas.parse()?))
 }

@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, ensure};
 
 use super::{
-    draw, report,
+    cluster, draw, report,
     scenario::{Short, day},
     settings::Settings,
     users,
@@ -48,6 +48,7 @@ pub(crate) fn blocks(settings: &Settings) -> Vec<Block> {
         block("stabilizations", report::stabilizations(settings)),
         block("fallbacks", report::fallbacks(settings)),
         block("choice", report::choice(settings.pods.capacity)),
+        block("cluster", cluster::deviation().text()),
         Block {
             path: CAPACITY,
             name: "users",
@@ -99,7 +100,8 @@ fn filled(text: &str, block: &Block) -> anyhow::Result<String> {
 fn drawings(settings: &Settings) -> Vec<Document> {
     let capacity = settings.pods.capacity;
     let step = Short::Step.scenario(capacity).run(settings, 0);
-    let blind = Short::Blind.scenario(capacity).run(settings, 0);
+    let blind = settings.clone().without_fallback();
+    let blind = Short::Blind.scenario(capacity).run(&blind, 0);
     let day = day(capacity).run(settings, 0);
     [
         (

@@ -1,7 +1,6 @@
 //! Which settings keep what is promised, and which of those cost least.
 
 use super::{
-    keda::Behavior,
     scenario::{SEEDS, Short, day},
     settings::{Second, Settings},
 };
@@ -17,8 +16,6 @@ pub(crate) struct Candidate {
     pub window: Second,
     /// Seconds for which fewer replicas must have been enough.
     pub stabilization: Second,
-    /// Whether the replicas there are stay while Prometheus does not answer, as a fallback. Without, too, but see `blind`.
-    pub falls_back: bool,
 }
 
 /// Seconds after which a step of four times the load must be carried: a scrape, the window, two looks of the autoscaler, the start
@@ -66,7 +63,6 @@ impl Candidate {
             interval: settings.scraping.interval,
             window: settings.scraping.window,
             stabilization: settings.autoscaler.down.stabilization,
-            falls_back: settings.trigger.fallback.is_some(),
         }
     }
 
@@ -75,17 +71,13 @@ impl Candidate {
         let scrapes = Self::SHARES
             .into_iter()
             .flat_map(|share| Self::SCRAPES.map(|scrape| (share, scrape)));
-        let holds = scrapes.flat_map(|point| Self::STABILIZATIONS.map(|hold| (point, hold)));
-        let points = holds.flat_map(|point| [false, true].map(|falls_back| (point, falls_back)));
-        points.map(
-            |(((share, (interval, window)), stabilization), falls_back)| Self {
-                share,
-                interval,
-                window,
-                stabilization,
-                falls_back,
-            },
-        )
+        let points = scrapes.flat_map(|point| Self::STABILIZATIONS.map(|hold| (point, hold)));
+        points.map(|((share, (interval, window)), stabilization)| Self {
+            share,
+            interval,
+            window,
+            stabilization,
+        })
     }
 
     pub(crate) fn settings(self, capacity: f64) -> Settings {
@@ -95,10 +87,6 @@ impl Candidate {
             .with_stabilization(self.stabilization);
         settings.scraping.interval = self.interval;
         settings.pods.capacity = capacity;
-        if self.falls_back {
-            let replicas = settings.autoscaler.min;
-            settings = settings.with_fallback(Behavior::CurrentIfHigher, replicas);
-        }
         settings
     }
 

@@ -23,6 +23,7 @@ mod rate;
 mod run;
 
 // What came of it.
+mod cluster;
 mod draw;
 mod grid;
 mod measured;

@@ -207,7 +207,7 @@ pub(crate) fn fallbacks(base: &Settings) -> String {
     let min = base.autoscaler.min;
     let with = |behavior, replicas| base.clone().with_fallback(behavior, replicas);
     for (label, settings) in [
-        ("none".to_owned(), base.clone()),
+        ("none".to_owned(), base.clone().without_fallback()),
         (
             format!("`CurrentIfHigher`, {min}"),
             with(Behavior::CurrentIfHigher, min),
@@ -241,7 +241,6 @@ pub(crate) fn choice(capacity: f64) -> String {
         "aim",
         "scraped every / rate over",
         "fewer were enough for",
-        "fallback",
         "step carried after, s",
         "replica-hours of the day",
     ]);
@@ -249,15 +248,6 @@ pub(crate) fn choice(capacity: f64) -> String {
         table.row(&cells(&format!("{}.", place + 1), *candidate, Ok(*cost)));
     }
     table.row(&cells("the operator's", operator, operator.judge(capacity)));
-    let kept = Candidate {
-        falls_back: true,
-        ..operator
-    };
-    table.row(&cells(
-        "the same with a fallback",
-        kept,
-        kept.judge(capacity),
-    ));
     let all = Candidate::all().count();
     format!(
         "{}\nOf {all} settings {} keep everything.\n",
@@ -266,12 +256,7 @@ pub(crate) fn choice(capacity: f64) -> String {
     )
 }
 
-fn cells(name: &str, candidate: Candidate, judged: Result<Cost, Flaw>) -> [String; 7] {
-    let fallback = if candidate.falls_back {
-        "current"
-    } else {
-        "none"
-    };
+fn cells(name: &str, candidate: Candidate, judged: Result<Cost, Flaw>) -> [String; 6] {
     let (carried, hours) = match judged {
         Ok(cost) => (
             cost.carried.to_string(),
@@ -291,7 +276,6 @@ fn cells(name: &str, candidate: Candidate, judged: Result<Cost, Flaw>) -> [Strin
         format!("{} %", candidate.share),
         scraped(candidate.interval, candidate.window),
         format!("{} s", candidate.stabilization),
-        fallback.to_owned(),
         carried,
         hours,
     ]

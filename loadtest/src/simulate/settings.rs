@@ -61,7 +61,11 @@ impl Settings {
                 target: Target::AverageValue(400.0),
                 ignores_nothing: false,
                 cached: None,
-                fallback: None,
+                fallback: Some(Fallback {
+                    failures: 3,
+                    replicas: 2,
+                    behavior: Behavior::CurrentIfHigher,
+                }),
             },
             autoscaler: Autoscaler {
                 sync: 15,
@@ -106,6 +110,12 @@ impl Settings {
             replicas,
             behavior,
         });
+        self
+    }
+
+    /// The same where KEDA has nothing but errors to tell while Prometheus does not answer.
+    pub(crate) fn without_fallback(mut self) -> Self {
+        self.trigger.fallback = None;
         self
     }
 }

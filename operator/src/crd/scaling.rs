@@ -68,7 +68,7 @@ pub struct Autoscaled {
     #[serde(default)]
     pub target: Target,
 
-    /// Replicas while the Prometheus does not answer.
+    /// Replicas while the Prometheus does not answer; if left out, those that there are, and at least `minReplicas`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
 

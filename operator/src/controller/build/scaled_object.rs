@@ -22,7 +22,7 @@ pub fn build(plan: &Plan) -> Option<Object> {
     if !plan.scale.scaled_object {
         return None;
     }
-    let mut spec = json!({
+    let spec = json!({
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": plan.name},
         "minReplicaCount": autoscaled.min_replicas,
         "maxReplicaCount": autoscaled.max_replicas,
@@ -32,24 +32,30 @@ pub fn build(plan: &Plan) -> Option<Object> {
                 "stabilizationWindowSeconds": autoscaled.scale_down.stabilization_seconds,
             }}},
         },
+        "fallback": fallback(autoscaled),
         "triggers": [trigger(plan, autoscaled)],
     });
-    if let Some(fallback) = &autoscaled.fallback {
-        let behavior = match fallback.behavior {
-            FallbackBehavior::CurrentIfHigher => "currentReplicasIfHigher",
-            FallbackBehavior::Static => "static",
-        };
-        spec["fallback"] = json!({
-            "failureThreshold": FAILURES,
-            "replicas": fallback.replicas,
-            "behavior": behavior,
-        });
-    }
     let metadata = owned(plan, &plan.name, Part::App);
     Some(Object::new(
         Kind::ScaledObject,
         json!({"metadata": metadata, "spec": spec}),
     ))
+}
+
+/// What KEDA tells while the Prometheus does not answer. There is always something: an autoscaler that was told nothing but errors
+/// believes the first rate that it hears, and that of a Prometheus that was down for longer than the window of stabilization is a part
+/// of the whole, so that most replicas would go (docs/autoscaling.md).
+fn fallback(autoscaled: &Autoscaled) -> Value {
+    let named = autoscaled.fallback.as_ref();
+    let behavior = match named.map(|fallback| fallback.behavior) {
+        None | Some(FallbackBehavior::CurrentIfHigher) => "currentReplicasIfHigher",
+        Some(FallbackBehavior::Static) => "static",
+    };
+    json!({
+        "failureThreshold": FAILURES,
+        "replicas": named.map_or(autoscaled.min_replicas, |fallback| fallback.replicas),
+        "behavior": behavior,
+    })
 }
 
 /// Over how long the rate is taken, in seconds. In less than four readings, one that fails leaves no rate; and less than a minute

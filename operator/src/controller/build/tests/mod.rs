@@ -221,15 +221,42 @@ fn every_pod_fits_the_restricted_standard() {
     }
 }
 
-#[test]
-fn replicas_are_left_out_once_they_are_kedas() {
-    let mut plan = plan(PRODUCTION);
+/// What is built once KEDA has the replicas.
+fn of_keda(spec: &str) -> Vec<Object> {
+    let mut plan = plan(spec);
     plan.scale = validate::replicas::Scale {
         replicas: None,
         hand_over: None,
         scaled_object: true,
     };
-    let objects = build(&plan).into_objects();
+    build(&plan).into_objects()
+}
+
+#[test]
+fn a_fallback_that_nobody_names_keeps_the_replicas_that_there_are() {
+    let unnamed = r#"{"version": "1.4.2", "scaling": {"type": "Autoscaled", "autoscaled": {
+        "minReplicas": 3, "maxReplicas": 12, "prometheus": {"serverAddress": "http://prometheus.monitoring:9090"}}}}"#;
+    let objects = of_keda(unnamed);
+    let scaled = find(&objects, Kind::ScaledObject, "acme");
+    assert_eq!(
+        scaled["spec"]["fallback"],
+        json!({"failureThreshold": 3, "replicas": 3, "behavior": "currentReplicasIfHigher"})
+    );
+    let named = unnamed.replace(
+        r#""minReplicas": 3,"#,
+        r#""minReplicas": 3, "fallback": {"replicas": 6, "behavior": "Static"},"#,
+    );
+    let objects = of_keda(&named);
+    let scaled = find(&objects, Kind::ScaledObject, "acme");
+    assert_eq!(
+        scaled["spec"]["fallback"],
+        json!({"failureThreshold": 3, "replicas": 6, "behavior": "static"})
+    );
+}
+
+#[test]
+fn replicas_are_left_out_once_they_are_kedas() {
+    let objects = of_keda(PRODUCTION);
     let deployment = find(&objects, Kind::Deployment, "acme");
     assert!(deployment["spec"].get("replicas").is_none());
     let scaled = find(&objects, Kind::ScaledObject, "acme");
