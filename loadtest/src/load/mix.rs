@@ -86,6 +86,13 @@ impl Scenario {
         }
     }
 
+    /// What a user asks for at that turn. In each hundred turns every kind has its share, and at any time so it has among a hundred
+    /// users: had each the same order, all would list at once, and then all would not.
+    pub(crate) fn of_turn(self, user: u64, turn: u64) -> Kind {
+        // Both have nothing in common with a hundred, so that each number comes once.
+        self.kind((61 * (user % 100) + 37 * (turn % 100)) % 100)
+    }
+
     /// The kind with that number of a hundred.
     pub(crate) fn kind(self, number: u64) -> Kind {
         let mut rest = number % 100;
@@ -102,6 +109,19 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_has_its_share_of_a_users_turns_and_of_the_users_at_each_time() {
+        let mix = Scenario::Mix;
+        for number in [0, 7, 1_234] {
+            for (kind, weight) in mix.weights() {
+                let turns = (0..100).filter(|turn| mix.of_turn(number, *turn) == *kind);
+                assert_eq!(turns.count(), usize::from(*weight), "{kind:?}");
+                let users = (0..100).filter(|user| mix.of_turn(*user, number) == *kind);
+                assert_eq!(users.count(), usize::from(*weight), "{kind:?}");
+            }
+        }
+    }
 
     #[test]
     fn the_weights_of_a_scenario_make_a_hundred() {

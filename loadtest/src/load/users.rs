@@ -23,7 +23,6 @@ use loadtest::chance::Random;
 use crate::{
     arguments::Plan,
     links::Links,
-    mix::Kind,
     record::Record,
     target::{Question, Target},
 };
@@ -41,8 +40,11 @@ struct Shared {
     created: Arc<AtomicU64>,
 }
 
-/// The luck of one user.
-struct Luck(Random);
+/// The luck of one user, and how many turns it has had.
+struct Luck {
+    random: Random,
+    turn: u64,
+}
 
 /// Has goose ask, for as long as the plan says or until Ctrl-C.
 pub(crate) async fn ask(
@@ -78,7 +80,7 @@ fn configuration(plan: &Plan, target: &Target) -> GooseConfiguration {
         configuration.startup_time = whole(plan.ramp_up);
     }
     if let Some(hundreds) = plan.hundreds {
-        configuration.iterations = hundreds as usize;
+        configuration.iterations = 100 * hundreds as usize;
     } else {
         configuration.run_time = whole(plan.duration);
         // Who comes first is a user, too.
@@ -100,12 +102,7 @@ fn scenario(plan: &Plan, shared: &Shared) -> anyhow::Result<Scenario> {
     let (least, most) = (plan.pause / 2, plan.pause * 3 / 2);
     let mut scenario = Scenario::new("loadtest").set_wait_time(least, most)?;
     scenario = scenario.register_transaction(begin(shared.clone(), plan.seed));
-    for (kind, weight) in plan.scenario.weights() {
-        let transaction = Transaction::new(turn_of(*kind, shared.clone()))
-            .set_name(&kind.to_string())
-            .set_weight((*weight).into())?;
-        scenario = scenario.register_transaction(transaction);
-    }
+    scenario = scenario.register_transaction(turn(shared.clone()));
     Ok(scenario)
 }
 
@@ -116,25 +113,33 @@ fn begin(shared: Shared, seed: u64) -> Transaction {
         Box::pin(async move {
             user.set_client_builder(shared.target.client()).await?;
             let own = seed.wrapping_add(user.weighted_users_index as u64);
-            user.set_session_data(Luck(Random::new(own)));
+            user.set_session_data(Luck {
+                random: Random::new(own),
+                turn: 0,
+            });
             Ok(())
         })
     });
     Transaction::new(begin).set_name("begin").set_on_start()
 }
 
-fn turn_of(kind: Kind, shared: Shared) -> TransactionFunction {
-    Arc::new(move |user| {
+/// One request, of the kind whose turn it is: weights of goose's own would have all users do the same kinds at the same time.
+fn turn(shared: Shared) -> Transaction {
+    let turn: TransactionFunction = Arc::new(move |user| {
         let shared = shared.clone();
-        Box::pin(async move { shared.ask(kind, user).await })
-    })
+        Box::pin(async move { shared.ask(user).await })
+    });
+    Transaction::new(turn).set_name("turn")
 }
 
 impl Shared {
-    async fn ask(&self, kind: Kind, user: &mut GooseUser) -> Result<(), Box<TransactionError>> {
-        let kind = self.scenario.at(self.record.elapsed(), kind);
+    async fn ask(&self, user: &mut GooseUser) -> Result<(), Box<TransactionError>> {
+        let who = user.weighted_users_index as u64;
         let luck = user.get_session_data_unchecked_mut::<Luck>();
-        let drawn = self.links.draw(&mut luck.0);
+        let kind = self.scenario.of_turn(who, luck.turn);
+        let kind = self.scenario.at(self.record.elapsed(), kind);
+        luck.turn += 1;
+        let drawn = self.links.draw(&mut luck.random);
         let number = self.created.fetch_add(1, Ordering::Relaxed);
         let question = Question::new(kind, &self.links, drawn, number);
 
