@@ -100,10 +100,10 @@ fn configuration(plan: &Plan, target: &Target) -> GooseConfiguration {
 
 fn scenario(plan: &Plan, shared: &Shared) -> anyhow::Result<Scenario> {
     let (least, most) = (plan.pause / 2, plan.pause * 3 / 2);
-    let mut scenario = Scenario::new("loadtest").set_wait_time(least, most)?;
-    scenario = scenario.register_transaction(begin(shared.clone(), plan.seed));
-    scenario = scenario.register_transaction(turn(shared.clone()));
-    Ok(scenario)
+    Ok(Scenario::new("loadtest")
+        .set_wait_time(least, most)?
+        .register_transaction(begin(shared.clone(), plan.seed))
+        .register_transaction(turn(shared.clone())))
 }
 
 /// Gives a user connections and luck of its own.

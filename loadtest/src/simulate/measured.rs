@@ -47,6 +47,14 @@ pub(crate) struct Compared {
     pub greatest: f64,
 }
 
+#[cfg(test)]
+impl Compared {
+    /// Whether what was measured is what is simulated, or no further from it than `slack`.
+    pub(crate) fn is_within(self, slack: f64) -> bool {
+        (self.least - slack..=self.greatest + slack).contains(&self.measured)
+    }
+}
+
 impl Measured {
     pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         let column = |name: &str| -> anyhow::Result<Vec<f64>> {
@@ -203,15 +211,7 @@ mod tests {
         let deviation = measured.compare(&settings, &[]);
         assert!(deviation.outside < 0.01, "{deviation:?}");
         assert!(deviation.rate < 8.0, "{deviation:?}");
-        let Compared {
-            measured,
-            least,
-            greatest,
-        } = deviation.scaled_out;
-        assert!(
-            least - 5.0 <= measured && measured <= greatest + 5.0,
-            "{deviation:?}"
-        );
+        assert!(deviation.scaled_out.is_within(5.0), "{deviation:?}");
         assert!(deviation.text().contains("replica-hours"));
     }
 

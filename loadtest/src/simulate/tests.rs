@@ -17,7 +17,6 @@ use crate::{
     grid::{CARRIED_WITHIN, Candidate},
     hpa::Target,
     keda::Behavior,
-    measured::Compared,
     run::{Fault, Who, simulate},
     scenario::{SEEDS, Short},
     settings::{CAPACITY, Settings},
@@ -138,15 +137,7 @@ fn replicas_stay_when_prometheus_comes_back_because_there_is_a_fallback() {
 fn what_was_measured_on_a_cluster_is_what_is_simulated() {
     let deviation = cluster::deviation();
     assert!(deviation.outside < 0.05, "{deviation:?}");
-    let Compared {
-        measured,
-        least,
-        greatest,
-    } = deviation.scaled_out;
-    assert!(
-        least - 15.0 <= measured && measured <= greatest + 15.0,
-        "{deviation:?}"
-    );
+    assert!(deviation.scaled_out.is_within(15.0), "{deviation:?}");
 }
 
 #[test]
