@@ -253,7 +253,7 @@ pub struct ClicksConfig {
     pub journal_max_bytes: u64,
 
     /// How often the journal is synced to the disk at least, in milliseconds: what a power cut can lose. Under load it is
-    /// synced after each MiB as well.
+    /// synced after each 256 KiB as well.
     #[arg(long, env = "SHORTENER_JOURNAL_SYNC_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..))]
     pub journal_sync_ms: u64,
 

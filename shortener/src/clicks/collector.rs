@@ -6,9 +6,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::{
     journal::{Position, Reader},
     row::Interpreter,
+    slices::Slices,
     store,
     write::Clicks,
 };
+
+/// How many rows are written out before others may run: a tenth of a millisecond's work.
+const ROWS: usize = 64;
 
 /// Clicks to be recorded in one transaction.
 pub(super) struct Batch {
@@ -27,6 +31,8 @@ pub(super) struct Collector {
     state: State,
     /// Collected, and not asked for yet.
     ahead: Option<Batch>,
+    /// Asked for, and not recorded: the database was away.
+    returned: Option<Batch>,
     damaged: u64,
 }
 
@@ -58,21 +64,36 @@ impl Collector {
                 for_postgres,
             })),
             ahead: None,
+            returned: None,
             damaged: 0,
         }
     }
 
     /// Begins to collect up to `limit` records from `from` on, for a later [`Self::next`].
     pub(super) fn look_ahead(&mut self, from: Position, limit: usize) {
-        self.start(Batch::new(from), limit);
+        if self.ahead.as_ref().is_none_or(|batch| batch.from != from) {
+            self.start(Batch::new(from), limit);
+        }
+    }
+
+    /// Takes back what could not be recorded, so that it need not be made sense of again at each try.
+    pub(super) fn give_back(&mut self, batch: Batch) {
+        self.returned = Some(batch);
     }
 
     /// What is recorded next: as many records after `from` as there are, but at most `limit`.
     pub(super) async fn next(&mut self, from: Position, limit: usize) -> anyhow::Result<Batch> {
+        let fits = |batch: &Batch| batch.from == from && batch.records <= limit;
+        let returned = self.returned.take().filter(fits);
+        if returned
+            .as_ref()
+            .is_some_and(|batch| batch.records == limit)
+        {
+            return returned.context("it was there just now");
+        }
         // An error of the look ahead will be met again.
         _ = self.finish().await;
-        let begun = self.ahead.take();
-        let fits = |batch: &Batch| batch.from == from && batch.records <= limit;
+        let begun = returned.or(self.ahead.take());
         // Records may have come in since.
         self.start(
             begun.filter(fits).unwrap_or_else(|| Batch::new(from)),
@@ -135,6 +156,7 @@ impl Tools {
             self.reader.seek(batch.to);
         }
         let first_new = batch.clicks.rows.len();
+        let mut slices = Slices::begin();
         while batch.records < limit {
             let record = match self.reader.read() {
                 Ok(record) => record,
@@ -156,11 +178,15 @@ impl Tools {
             if batch.records == 1 {
                 batch.first = record.bytes.to_vec();
             }
+            slices.give_way();
         }
         let clicks = &mut batch.clicks;
         clicks.sort_from(first_new);
         if self.for_postgres {
-            store::write_copy(&clicks.rows[first_new..], &mut clicks.text);
+            for rows in clicks.rows[first_new..].chunks(ROWS) {
+                store::write_copy(rows, &mut clicks.text);
+                slices.give_way();
+            }
         }
         Ok(())
     }
@@ -232,6 +258,40 @@ mod tests {
         let end = collector.next(journal.end(), 10).await.unwrap();
         check(&end, 0..0);
         assert_eq!(end.to, journal.end());
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_recorded_is_the_next_again_and_what_follows_it_after_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = JournalDirectory::open(folder.path()).unwrap();
+        let journal = journals.create(Options::default(), || {}).unwrap();
+        append(&journal, 1..9);
+        let reader = journal.reader(Position::START);
+        let mut collector = Collector::new(reader, Interpreter::new(Vec::new()), true);
+
+        let mut batch = collector.next(Position::START, 3).await.unwrap();
+        for _ in 0..2 {
+            collector.look_ahead(batch.to, 3);
+            let (to, first_row) = (batch.to, batch.clicks.rows.as_ptr());
+            collector.give_back(batch);
+            batch = collector.next(Position::START, 3).await.unwrap();
+            check(&batch, 1..4);
+            assert_eq!((batch.to, batch.clicks.rows.as_ptr()), (to, first_row));
+        }
+        let next = collector.next(batch.to, 3).await.unwrap();
+        check(&next, 4..7);
+
+        // It was not full, or too much was tried at once.
+        let rest = collector.next(next.to, 3).await.unwrap();
+        check(&rest, 7..9);
+        append(&journal, 9..10);
+        collector.give_back(rest);
+        let rest = collector.next(next.to, 3).await.unwrap();
+        check(&rest, 7..10);
+        collector.give_back(rest);
+        check(&collector.next(next.to, 1).await.unwrap(), 7..8);
+        collector.give_back(next);
+        check(&collector.next(Position::START, 10).await.unwrap(), 1..10);
     }
 
     #[tokio::test]

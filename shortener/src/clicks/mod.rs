@@ -20,6 +20,7 @@ pub mod rollup;
 pub mod row;
 pub mod salts;
 pub mod sketch;
+mod slices;
 pub mod start;
 pub mod store;
 pub mod text;

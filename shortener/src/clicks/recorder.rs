@@ -206,7 +206,10 @@ impl Recorder {
             Err(error) if failure::is_refusal(&error) => {
                 return self.narrow_down(batch, &error).await;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.collector.give_back(batch);
+                return Err(error.into());
+            }
         }
         let took = started.elapsed();
         self.metrics.note_batch(batch.clicks.rows.len(), took);

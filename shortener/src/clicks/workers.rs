@@ -20,11 +20,11 @@ use crate::replicas::Replicas;
 const MAINTENANCE: Duration = Duration::from_secs(1);
 
 /// Under load, so much is synced at a time, without waiting for the interval: a thousand pages take the kernel
-/// milliseconds of processor time, in which visitors wait.
-const MUCH: u64 = 1 << 20;
+/// milliseconds of processor time, in which visitors wait. Much less at a time takes more of it in all.
+const MUCH: u64 = 256 << 10;
 
 /// How often it is looked whether there is so much.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How often an idle recorder asks the database whether it still has what was recorded: a fail-over may have gone back.
 const RECHECK: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     rollup::OpenDay,
     row::ClickRow,
+    slices::Slices,
     store::{self, ChangedDay, DayColumns, DayKey},
 };
 use crate::database::Tx;
@@ -48,9 +49,11 @@ pub(super) async fn write(tx: &mut Tx, clicks: &Clicks) -> sqlx::Result<()> {
     let mut stored = store::lock_days(tx, &keys).await?;
     // Thousands of roll-ups are no work for a thread that others wait for.
     let changed = tokio::task::block_in_place(|| {
-        let changed = keys
-            .iter()
-            .map(|key| count(clicks, *key, stored.remove(key)));
+        let mut slices = Slices::begin();
+        let changed = keys.iter().map(|key| {
+            slices.give_way();
+            count(clicks, *key, stored.remove(key))
+        });
         changed.collect::<sqlx::Result<_>>()
     })?;
     store::write_days(tx, changed).await
