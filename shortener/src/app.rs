@@ -27,8 +27,8 @@ use crate::{
         cors,
         envelope::Envelope,
         host::Host,
-        long_lists::LongLists,
         server::{self, Routed},
+        totals::Totals,
     },
     idempotency::retention,
     links::{self, Links},
@@ -64,7 +64,7 @@ pub struct AppState {
     pub tasks: Tasks,
     pub judgement: Judgement,
     pub limits: LimitsConfig,
-    pub long_lists: Arc<LongLists>,
+    pub totals: Arc<Totals>,
     pub envelope: Envelope,
     pub access: Arc<Access>,
 }
@@ -348,7 +348,7 @@ fn state(
             limits: config.limits,
         },
         limits: config.limits,
-        long_lists: Arc::default(),
+        totals: Arc::default(),
         envelope: Envelope {
             metrics: Arc::clone(&metrics.http),
             trusted_proxies: Arc::new(proxies),

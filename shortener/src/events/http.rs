@@ -19,8 +19,8 @@ use crate::{
     http::{
         extract::{Created, JsonObject, Query},
         fields::{digits, integer, text},
-        long_lists::LongLists,
         paging::{Listing, Order, Part},
+        totals::Totals,
     },
     idempotency::http::{Begun, Idempotency},
     urls::http::must_own,
@@ -34,7 +34,7 @@ pub async fn list(
     caller: Caller,
     State(db): State<Db>,
     State(clicks): State<Arc<Clicks>>,
-    State(long_lists): State<Arc<LongLists>>,
+    State(totals): State<Arc<Totals>>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<Event>, ApiError> {
@@ -52,7 +52,7 @@ pub async fn list(
     })?;
     clicks.barrier().await?;
     let rows = store::list(&db, &filter, part);
-    let count = long_lists.count(&uri, filter.user_id, store::count(&db, &filter));
+    let count = totals.count(&uri, filter.user_id, store::count(&db, &filter));
     Listing::read(part, &uri, rows, count).await
 }
 

@@ -12,7 +12,7 @@ pub mod framing;
 pub mod guard;
 pub mod host;
 mod leftover;
-pub mod long_lists;
 pub mod paging;
 pub mod quick;
 pub mod server;
+pub mod totals;

@@ -32,8 +32,8 @@ use crate::{
         conditional::{Conditions, Read, Tagged},
         extract::{Created, Id, JsonObject, Query},
         fields::{Fields, Reported, boolean, integer, positive, text, time},
-        long_lists::LongLists,
         paging::Listing,
+        totals::Totals,
     },
     idempotency::http::{Begun, Idempotency, Work},
     links::Links,
@@ -96,12 +96,12 @@ impl Judgement {
 pub async fn list(
     caller: Caller,
     State(db): State<Db>,
-    State(long_lists): State<Arc<LongLists>>,
+    State(totals): State<Arc<Totals>>,
     OriginalUri(uri): OriginalUri,
     Query(query): Query,
 ) -> Result<Listing<ShortUrl>, ApiError> {
     let (query, part) = query.read(|fields| UrlQuery::read(fields, &uri, &caller))?;
-    list::read(&db, &query, part, &uri, &long_lists).await
+    list::read(&db, &query, part, &uri, &totals).await
 }
 
 /// What making URLs takes.

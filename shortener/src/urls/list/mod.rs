@@ -19,8 +19,8 @@ use crate::{
     http::{
         fields::{Fields, Reported, digits, flag, text, time},
         host::Host,
-        long_lists::LongLists,
         paging::{Listing, Order, Part},
+        totals::Totals,
     },
     invalid::Invalid,
     urls::ShortUrl,
@@ -102,7 +102,7 @@ pub async fn read(
     query: &UrlQuery,
     part: Part,
     uri: &Uri,
-    long_lists: &LongLists,
+    totals: &Totals,
 ) -> Result<Listing<ShortUrl>, ApiError> {
     if !query.words.is_empty() {
         let stretch = search::search(db, query, part).await?;
@@ -113,7 +113,7 @@ pub async fn read(
         return Ok(Listing::walked(part, uri, stretch));
     }
     let rows = store::list(db, query, part);
-    let count = long_lists.count(uri, query.user_id, store::count(db, query));
+    let count = totals.count(uri, query.user_id, store::count(db, query));
     Listing::read(part, uri, rows, count).await
 }
 
