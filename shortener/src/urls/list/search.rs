@@ -17,6 +17,10 @@ use crate::{
 /// How many places are read for an answer at most: each has the rows of a neighbourhood.
 const PLACES: usize = 64;
 
+/// How many of them are read at once: first, and at most.
+const FIRST: usize = 2;
+const BATCH: usize = 32;
+
 /// How many steps from place to place are made for an answer at most: words that are frequent, but never together, have
 /// their places far apart.
 const STEPS: i64 = 1_024;
@@ -99,12 +103,11 @@ pub async fn search(db: &Db, query: &UrlQuery, part: Part) -> sqlx::Result<Stret
     let mut front = Front::of(part);
     let wanted = usize::try_from(part.limit()).unwrap_or(usize::MAX);
     let mut rows = Vec::new();
-    let (mut places, mut steps, mut batch) = (0, 0, 2);
+    let (mut places, mut steps, mut batch) = (0, 0, FIRST);
     loop {
         let ahead = look_ahead(db, query, front, batch, STEPS - steps).await?;
         steps += ahead.steps;
         places += ahead.places.len();
-        batch = (batch * 4).min(32);
         // Of what the database can tell by itself there may be more than fits: a word within a longer one.
         let most = if query
             .words
@@ -135,8 +138,19 @@ pub async fn search(db: &Db, query: &UrlQuery, part: Part) -> sqlx::Result<Stret
                 stopped_at: Some(front.id),
             });
         }
+        batch = next_batch(batch, places, rows.len(), wanted);
     }
     Ok(Stretch::of(rows, part))
+}
+
+/// How many places to read next: about as many as the answer lacks, if they are like those that were read.
+fn next_batch(batch: usize, places: usize, found: usize, wanted: usize) -> usize {
+    let next = if found == 0 {
+        batch * 4
+    } else {
+        (places * (wanted - found) * 5).div_ceil(found * 4)
+    };
+    next.clamp(FIRST, BATCH)
 }
 
 fn has_all(url: &ShortUrl, words: &[String]) -> bool {

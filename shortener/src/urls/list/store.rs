@@ -165,6 +165,9 @@ pub async fn rows_at(
     }
 }
 
+/// How many steps one query makes at most.
+const WALK: i64 = 128;
+
 /// The next `most` places where the index has all the words, in at most so many steps.
 ///
 /// Each step asks for each word where it is next. If they agree, that is such a place, and the search goes on behind it; if
@@ -177,17 +180,23 @@ pub async fn places(
     most: usize,
     steps: i64,
 ) -> sqlx::Result<Ahead> {
-    // Two words agree on every second step, if they ever do.
-    let steps = steps.min(4 * i64::try_from(most).unwrap_or(1));
+    let steps = steps.min(WALK);
+    let enough = i64::try_from(most).unwrap_or(i64::MAX);
     let found: Vec<(i64, Option<i64>, Option<i64>)> = match db.reader() {
         Either::Postgres(pool) => {
             let mut query = QueryBuilder::new("");
-            push_walk(&mut query, filter, front, steps, ["least", "greatest"]);
+            push_walk(
+                &mut query,
+                filter,
+                front,
+                [steps, enough],
+                ["least", "greatest"],
+            );
             query.build_query_as().fetch_all(pool).await?
         }
         Either::Sqlite(pool) => {
             let mut query = QueryBuilder::new("");
-            push_walk(&mut query, filter, front, steps, ["min", "max"]);
+            push_walk(&mut query, filter, front, [steps, enough], ["min", "max"]);
             query.build_query_as().fetch_all(pool).await?
         }
     };
@@ -200,9 +209,6 @@ pub async fn places(
         ahead.steps += 1;
         ahead.next = next;
         ahead.places.extend(place);
-        if ahead.places.len() == most {
-            break;
-        }
     }
     Ok(ahead)
 }
@@ -210,12 +216,13 @@ pub async fn places(
 /// Any constant will do, as long as no other program takes it in the same database.
 const INDEXER_LOCK: i64 = 0x7572_6c77_6f72_6400;
 
-/// Pushes a query for steps: their number, the place if all words are there, and where to go on, if anywhere.
+/// Pushes a query for steps: their number, the place if all words are there, and where to go on, if anywhere. It ends after
+/// so many steps, or when enough places were found.
 fn push_walk<DB: Database>(
     query: &mut QueryBuilder<DB>,
     filter: &UrlQuery,
     front: Front,
-    steps: i64,
+    [steps, enough]: [i64; 2],
     [least, greatest]: [&str; 2],
 ) where
     for<'q> i64: Encode<'q, DB> + Type<DB>,
@@ -240,15 +247,18 @@ fn push_walk<DB: Database>(
         "case when {are_known} then case when {farthest} = {nearest} then {farthest} {onward} 1 else {farthest} end end"
     );
     query.push(format!(
-        "with recursive step (number, {all}) as (select 1, "
+        "with recursive step (number, found, {all}) as (select 1, 0, "
     ));
     push_probes(query, filter, front, "start.place");
     query.push(" from (select cast(");
     query.push_bind(front.place());
-    query.push(" as bigint) as place) as start union all select number + 1, ");
+    let found = format!("found + case when {farthest} = {nearest} then 1 else 0 end");
+    query.push(format!(
+        " as bigint) as place) as start union all select number + 1, {found}, "
+    ));
     push_probes(query, filter, front, &next);
     query.push(format!(
-        " from step where {are_known} and number < {steps})
+        " from step where {are_known} and number < {steps} and {found} < {enough})
          select cast(number as bigint), case when {are_known} and {farthest} = {nearest} then {farthest} end, {next}
          from step order by number"
     ));
