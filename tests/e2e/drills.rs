@@ -83,10 +83,10 @@ impl Fault {
             Self::RedisDeleted => "Redis deleted",
             Self::PostgresDeleted => "Postgres deleted, its volume stays",
             Self::PrometheusAway => "Prometheus away for 90 s",
-            Self::KedaAway => "KEDA away for 90 s",
+            Self::KedaAway => "KEDA away for 60 s",
             Self::ApiServerAway => "API server away for 120 s",
             Self::NodeDrained => "a node drained",
-            Self::NodeCutOff => "a node's cable cut for 120 s",
+            Self::NodeCutOff => "a node's cable cut for 90 s",
         }
     }
 
@@ -251,8 +251,10 @@ async fn befall(installation: &Installation<'_>, fault: Fault, home: &str) -> u6
         Fault::PostgresDeleted => {
             delete(installation, &first(installation, &part("database")).await).await;
         }
-        Fault::PrometheusAway => return while_away(installation, &PROMETHEUS).await,
-        Fault::KedaAway => return while_away(installation, &KEDA).await,
+        Fault::PrometheusAway => {
+            return while_away(installation, &PROMETHEUS, Duration::from_secs(90)).await;
+        }
+        Fault::KedaAway => return while_away(installation, &KEDA, Duration::from_mins(1)).await,
         Fault::ApiServerAway => {
             fault::run(&["api-server-down"]);
             pass(Duration::from_mins(2)).await;
@@ -277,7 +279,7 @@ async fn befall(installation: &Installation<'_>, fault: Fault, home: &str) -> u6
         }
         Fault::NodeCutOff => {
             fault::run(&["cut", &away]);
-            pass(Duration::from_mins(2)).await;
+            pass(Duration::from_secs(90)).await;
             fault::run(&["mend", &away]);
             cluster
                 .kubectl(&[
@@ -293,11 +295,15 @@ async fn befall(installation: &Installation<'_>, fault: Fault, home: &str) -> u6
 }
 
 /// Takes Deployments of others away for a while; the fewest replicas of ours that were wanted meanwhile.
-async fn while_away(installation: &Installation<'_>, whom: &fault::Deployments) -> u64 {
+async fn while_away(
+    installation: &Installation<'_>,
+    whom: &fault::Deployments,
+    time: Duration,
+) -> u64 {
     let mut fewest = u64::MAX;
     whom.scale(installation.cluster, 0).await;
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(90) {
+    while since.elapsed() < time {
         fewest = fewest.min(wanted(installation).await);
         pass(Duration::from_secs(1)).await;
     }

@@ -32,7 +32,7 @@ const MOST: u32 = 6;
 const CALM: u32 = 25;
 const BUSY: u32 = 100;
 const QUIET: u32 = 5;
-const STEPS: [(u32, u64); 3] = [(CALM, 100), (BUSY, 170), (QUIET, 240)];
+const STEPS: [(u32, u64); 3] = [(CALM, 100), (BUSY, 140), (QUIET, 240)];
 
 /// Of `BUSY`, shared out at `PER_REPLICA`.
 const WANTED: f64 = 5.0;
