@@ -25,7 +25,7 @@ const BATCH: usize = 32;
 /// their places far apart.
 const STEPS: i64 = 1_024;
 
-/// How many rows are read at a time whose words the database cannot even guess.
+/// How many rows are read at a time at most, and of those whose words the database cannot even guess.
 const UNCERTAIN: usize = 512;
 
 /// Beyond every id, and far enough from the end of integers to be counted with.
@@ -102,19 +102,18 @@ impl Front {
 pub async fn search(db: &Db, query: &UrlQuery, part: Part) -> sqlx::Result<Stretch<ShortUrl>> {
     let mut front = Front::of(part);
     let wanted = usize::try_from(part.limit()).unwrap_or(usize::MAX);
+    let is_certain = query
+        .words
+        .iter()
+        .all(|word| words::certain_text(word).is_some());
     let mut rows = Vec::new();
-    let (mut places, mut steps, mut batch) = (0, 0, FIRST);
+    let (mut places, mut steps, mut batch, mut seen) = (0, 0, FIRST, 0);
     loop {
         let ahead = look_ahead(db, query, front, batch, STEPS - steps).await?;
         steps += ahead.steps;
         places += ahead.places.len();
-        // Of what the database can tell by itself there may be more than fits: a word within a longer one.
-        let most = if query
-            .words
-            .iter()
-            .all(|word| words::certain_text(word).is_some())
-        {
-            2 * (wanted - rows.len())
+        let most = if is_certain {
+            enough(seen, rows.len(), wanted)
         } else {
             UNCERTAIN
         };
@@ -123,6 +122,7 @@ pub async fn search(db: &Db, query: &UrlQuery, part: Part) -> sqlx::Result<Stret
         } else {
             store::rows_at(db, query, front, &ahead.places, most).await?
         };
+        seen += read.len();
         let is_cut_off = read.len() == most;
         let last = read.last().map(|url| url.id);
         rows.extend(read.into_iter().filter(|url| has_all(url, &query.words)));
@@ -151,6 +151,18 @@ fn next_batch(batch: usize, places: usize, found: usize, wanted: usize) -> usize
         (places * (wanted - found) * 5).div_ceil(found * 4)
     };
     next.clamp(FIRST, BATCH)
+}
+
+/// How many rows to read at most: of those that the database takes for what is sought, some only have a word within a longer
+/// one; as many as were seen.
+fn enough(seen: usize, found: usize, wanted: usize) -> usize {
+    let least = 2 * (wanted - found);
+    let most = UNCERTAIN.max(least);
+    match (seen, found) {
+        (0, _) => least,
+        (_, 0) => most,
+        _ => (least * seen / found).clamp(least, most),
+    }
 }
 
 fn has_all(url: &ShortUrl, words: &[String]) -> bool {
