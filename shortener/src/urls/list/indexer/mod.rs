@@ -4,13 +4,14 @@
 //! rollout. A search reads what waits as if it had every word, so that its answers are exact at any time; only their speed
 //! depends on this task. Words are never taken out again: a place that has lost one is read in vain.
 
+mod store;
+
 use std::{sync::Arc, time::Duration};
 
 use prometheus::{IntGauge, Registry};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::store;
 use crate::{database::Db, metrics::registered};
 
 /// How many URLs are indexed in one transaction: on SQLite, creates wait for it.
