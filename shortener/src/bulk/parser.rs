@@ -12,10 +12,10 @@ use super::{BadRow, Batch, Record, Row};
 use crate::{error::ApiError, invalid::Invalid};
 
 /// Enough to make the round trip per batch cheap; and few enough for SQLite, which takes 32,766 values in a statement.
-const BATCH_RECORDS: usize = 2_000;
+const BATCH_RECORDS: usize = 4_000;
 
 /// A batch is closed before it takes more memory than about this.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 2 << 20;
 
 /// A row longer than this is no row but a quote that was never closed: without a bound it would sit in memory whole.
 const MAX_ROW_BYTES: u64 = 1 << 20;

@@ -1,14 +1,15 @@
 //! Adds URLs that are created at the same time in one statement.
 //!
-//! Those that come while an insert is under way share the next one, so that many creates cost one commit and a few round
-//! trips, and one create waits for nobody. What such a statement leaves out goes on alone, and learns why there: an owner that
-//! is missing, or held by a deletion; a code that is taken. Only for generated codes: a code that somebody chose may be part
-//! of a load that takes minutes, and whoever shares a statement with it would have to wait for that.
+//! One insert is under way at a time, and those that come meanwhile share the next one, so that many creates cost one commit
+//! and a few round trips, and one create waits for nobody. Two at a time would halve what each of them holds. What such a
+//! statement leaves out goes on alone, and learns why there: an owner that is missing, or held by a deletion; a code that is
+//! taken. Only for generated codes: a code that somebody chose may be part of a load that takes minutes, and whoever shares a
+//! statement with it would have to wait for that.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -26,9 +27,6 @@ use crate::{
 /// How many URLs are added by one statement.
 const TOGETHER: usize = 128;
 
-/// How many such statements are under way at a time.
-const WORKERS: usize = 3;
-
 /// How many may wait. More than this come faster than the database can take.
 const WAITING: usize = 4_096;
 
@@ -37,9 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(12);
 
 /// How many such statements are made on a connection before it is given back, and may be found too old.
 const IN_A_ROW: usize = 256;
-
-/// Where workers take what is to be added.
-type Queue = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 
 /// What was added, by its code.
 type Added = HashMap<String, ShortUrl>;
@@ -87,7 +82,7 @@ pub struct Creator {
 }
 
 impl Creator {
-    /// Starts the workers that add URLs, until `stop`.
+    /// Starts to add URLs, until `stop`.
     pub fn start(db: &Db, tasks: &Tasks, stop: &CancellationToken) -> Self {
         let db = db.clone();
         let pool = match db.writer() {
@@ -95,11 +90,8 @@ impl Creator {
             Either::Sqlite(_) => return Self { db, queue: None },
         };
         let (queue, waiting) = mpsc::channel(WAITING);
-        let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..WORKERS {
-            let worker = work(pool.clone(), Arc::clone(&waiting), stop.clone());
-            tasks.spawn_worker("creation of URLs", stop.clone(), worker);
-        }
+        let worker = work(pool.clone(), waiting, stop.clone());
+        tasks.spawn_worker("creation of URLs", stop.clone(), worker);
         let queue = Some(queue);
         Self { db, queue }
     }
@@ -135,19 +127,19 @@ async fn add_with_others(
     told.await.unwrap_or(Err(Failed::Overrun))
 }
 
-async fn work(pool: PgPool, queue: Queue, stop: CancellationToken) -> anyhow::Result<()> {
+async fn work(
+    pool: PgPool,
+    mut queue: mpsc::Receiver<Waiting>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut waiting = Vec::with_capacity(TOGETHER);
     loop {
-        let taking = async {
-            let mut queue = queue.lock().await;
-            queue.recv_many(&mut waiting, TOGETHER).await
-        };
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            _ = taking => {}
+            _ = queue.recv_many(&mut waiting, TOGETHER) => {}
         }
         match pool.acquire().await {
-            Ok(mut conn) => add_while_some_wait(&mut conn, &queue, &mut waiting).await,
+            Ok(mut conn) => add_while_some_wait(&mut conn, &mut queue, &mut waiting).await,
             Err(error) => tell(waiting.drain(..), &Err(failed(&error))),
         }
     }
@@ -157,7 +149,7 @@ async fn work(pool: PgPool, queue: Queue, stop: CancellationToken) -> anyhow::Re
 /// nobody waiting.
 async fn add_while_some_wait(
     conn: &mut PoolConnection<Postgres>,
-    queue: &Queue,
+    queue: &mut mpsc::Receiver<Waiting>,
     waiting: &mut Vec<Waiting>,
 ) {
     for number in 1.. {
@@ -170,10 +162,6 @@ async fn add_while_some_wait(
         };
         let is_fit = added.is_ok() && number < IN_A_ROW;
         tell(waiting.drain(..), &added);
-        // Held by who waits for more: there is nothing to do, then.
-        let Ok(mut queue) = queue.try_lock() else {
-            return;
-        };
         while is_fit
             && waiting.len() < TOGETHER
             && let Ok(next) = queue.try_recv()

@@ -222,29 +222,35 @@ pub async fn existing(conn: Conn<'_>, ids: &[i64]) -> sqlx::Result<HashSet<i64>>
     Ok(found.into_iter().collect())
 }
 
+/// How many rows are sent to Postgres at a time.
+const COPIED: usize = 256;
+
 /// Adds URLs with the ids they bring.
 pub async fn insert_all(tx: &mut Tx, rows: &[UrlRow]) -> sqlx::Result<()> {
     match tx.conn() {
         Either::Postgres(conn) => {
-            let mut text = CopyText::default();
-            for row in rows {
-                text.plain(row.id)
-                    .plain(row.user_id)
-                    .text(row.short_code.as_str())
-                    .text(row.original_url.as_str())
-                    .optional_text(row.title.as_ref().map(super::Title::as_str))
-                    .plain(row.is_active)
-                    .plain(row.created_at)
-                    .plain(row.updated_at)
-                    .end_row();
-            }
             let mut copy = conn
                 .copy_in_raw(
                     "copy url (id, user_id, short_code, original_url, title, is_active, created_at, updated_at)
                      from stdin",
                 )
                 .await?;
-            copy.send(text.into_bytes()).await?;
+            // Postgres takes in some rows while the next are written out.
+            for rows in rows.chunks(COPIED) {
+                let mut text = CopyText::default();
+                for row in rows {
+                    text.plain(row.id)
+                        .plain(row.user_id)
+                        .text(row.short_code.as_str())
+                        .text(row.original_url.as_str())
+                        .optional_text(row.title.as_ref().map(super::Title::as_str))
+                        .plain(row.is_active)
+                        .plain(row.created_at)
+                        .plain(row.updated_at)
+                        .end_row();
+                }
+                copy.send(text.into_bytes()).await?;
+            }
             copy.finish().await?;
         }
         Either::Sqlite(conn) => {
