@@ -84,13 +84,10 @@ impl Collector {
     /// What is recorded next: as many records after `from` as there are, but at most `limit`.
     pub(super) async fn next(&mut self, from: Position, limit: usize) -> anyhow::Result<Batch> {
         let fits = |batch: &Batch| batch.from == from && batch.records <= limit;
-        let returned = self.returned.take().filter(fits);
-        if returned
-            .as_ref()
-            .is_some_and(|batch| batch.records == limit)
-        {
-            return returned.context("it was there just now");
-        }
+        let returned = match self.returned.take().filter(fits) {
+            Some(full) if full.records == limit => return Ok(full),
+            other => other,
+        };
         // An error of the look ahead will be met again.
         _ = self.finish().await;
         let begun = returned.or(self.ahead.take());
@@ -202,6 +199,14 @@ mod tests {
         visit::{Purpose, Visit},
     };
 
+    /// A new journal, and its folder, which goes with it.
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let folder = tempfile::tempdir().unwrap();
+        let journals = JournalDirectory::open(folder.path()).unwrap();
+        let journal = journals.create(Options::default(), || {}).unwrap();
+        (folder, journal)
+    }
+
     fn append(journal: &Journal, url_ids: std::ops::Range<i64>) {
         for url_id in url_ids {
             let mut record = Vec::new();
@@ -233,9 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_collected_ahead_is_filled_up_or_begun_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let journals = JournalDirectory::open(folder.path()).unwrap();
-        let journal = journals.create(Options::default(), || {}).unwrap();
+        let (_folder, journal) = journal();
         let reader = journal.reader(Position::START);
         let mut collector = Collector::new(reader, Interpreter::new(Vec::new()), true);
 
@@ -262,9 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_could_not_be_recorded_is_the_next_again_and_what_follows_it_after_that() {
-        let folder = tempfile::tempdir().unwrap();
-        let journals = JournalDirectory::open(folder.path()).unwrap();
-        let journal = journals.create(Options::default(), || {}).unwrap();
+        let (_folder, journal) = journal();
         append(&journal, 1..9);
         let reader = journal.reader(Position::START);
         let mut collector = Collector::new(reader, Interpreter::new(Vec::new()), true);
@@ -296,9 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn giving_up_on_a_call_loses_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let journals = JournalDirectory::open(folder.path()).unwrap();
-        let journal = journals.create(Options::default(), || {}).unwrap();
+        let (_folder, journal) = journal();
         append(&journal, 1..4);
         let reader = journal.reader(Position::START);
         let mut collector = Collector::new(reader, Interpreter::new(Vec::new()), true);
