@@ -22,7 +22,7 @@ const FIRST: usize = 2;
 const BATCH: usize = 32;
 
 /// Who has no more URLs than this has them all read: quicker than to walk through the index of everybody's words.
-const OWN: i64 = 256;
+const OWN: usize = 256;
 
 /// How many steps from place to place are made for an answer at most: words that are frequent, but never together, have
 /// their places far apart.
@@ -75,6 +75,11 @@ impl Front {
         Self { id, rises }
     }
 
+    /// The last id that lies ahead.
+    fn end(self) -> i64 {
+        if self.rises { FARTHEST } else { 0 }
+    }
+
     /// The place of the next id.
     pub fn place(self) -> i64 {
         let next = if self.rises {
@@ -105,16 +110,18 @@ impl Front {
 pub async fn search(db: &Db, query: &UrlQuery, part: Part) -> sqlx::Result<Stretch<ShortUrl>> {
     let mut front = Front::of(part);
     let wanted = usize::try_from(part.limit()).unwrap_or(usize::MAX);
+    if query.indexed_user().is_some() {
+        let limit = i64::try_from(OWN + 1).unwrap_or(i64::MAX);
+        let own = store::sifted(db, query, front, front.end(), limit).await?;
+        if own.len() <= OWN {
+            let rows = own.into_iter().filter(|url| has_all(url, &query.words));
+            return Ok(Stretch::of(rows.take(wanted).collect(), part));
+        }
+    }
     let is_certain = query
         .words
         .iter()
         .all(|word| words::certain_text(word).is_some());
-    if query.indexed_user().is_some()
-        && let Some(own) = store::few(db, query, front, OWN).await?
-    {
-        let rows = own.into_iter().filter(|url| has_all(url, &query.words));
-        return Ok(Stretch::of(rows.take(wanted).collect(), part));
-    }
     let mut rows = Vec::new();
     let (mut places, mut steps, mut batch, mut seen) = (0, 0, FIRST, 0);
     loop {

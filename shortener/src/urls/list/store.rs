@@ -109,25 +109,6 @@ pub async fn sifted(
     })
 }
 
-/// All that lie ahead and that the filters let through, words apart, in their order; `None` if these are more than `most`.
-pub async fn few(
-    db: &Db,
-    filter: &UrlQuery,
-    front: Front,
-    most: i64,
-) -> sqlx::Result<Option<Vec<ShortUrl>>> {
-    let rows: Vec<ShortUrl> = either!(db.reader(), pool => {
-        let mut query = QueryBuilder::new("");
-        push_next(&mut query, columns!(), filter, front);
-        push_filter!(query, filter);
-        push_dates!(query, filter);
-        query.push(format!(" order by id{} limit ", front.direction())).push_bind(most + 1);
-        query.build_query_as().fetch_all(pool).await?
-    });
-    let is_all = i64::try_from(rows.len()).is_ok_and(|count| count <= most);
-    Ok(is_all.then_some(rows))
-}
-
 /// The first `limit` URLs at `places` that may have the words: all that have them, and some that have them within longer
 /// ones.
 pub async fn rows_at(
