@@ -268,4 +268,25 @@ harness::on_each_postgres! {
         other.close().await;
         waiting(0.0).await;
     }
+
+    async fn no_plan_is_compiled_however_large_the_tables_are(database: Database) {
+        let service = Service::start(&database).await;
+        // What the sessions of requests (`url`) and of the indexer (`url_word`) have it set to.
+        database
+            .execute(
+                "create table seen (place text, jit text);
+                 create function see() returns trigger language plpgsql as $$
+                 begin insert into seen values (tg_table_name, current_setting('jit')); return new; end $$;
+                 create trigger see before insert on url for each row execute function see();
+                 create trigger see before insert on url_word for each row execute function see();",
+            )
+            .await;
+        let user = service.create_user().await;
+        service.create_url(user, "https://example.com/").await;
+        indexed(&database).await;
+        for place in ["url", "url_word"] {
+            let seen = format!("select distinct jit from seen where place = '{place}'");
+            assert_eq!(database.texts(&seen).await, ["off"], "{place}");
+        }
+    }
 }

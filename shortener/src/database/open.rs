@@ -36,9 +36,14 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long a connection that is given back may take to show that it is fit for use.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What no request may exceed, so that those who ask for too much, or hang up, do not keep the connections of others.
-const REQUEST_LIMITS: &str =
-    "set statement_timeout = '10s'; set idle_in_transaction_session_timeout = '60s'";
+/// What a session begins with. No plan is compiled: Postgres decides that by a guess of the cost, which grows with the table
+/// and not with what is read of it, and to compile takes longer than any statement of ours.
+const SESSION: &str = "set jit = off";
+
+/// What a session for requests begins with: none may exceed these limits, so that those who ask for too much, or hang up,
+/// do not keep the connections of others.
+const REQUEST_SESSION: &str = "set jit = off; set statement_timeout = '10s'; \
+     set idle_in_transaction_session_timeout = '60s'";
 
 /// How long SQLite waits for another process, such as a backup, to release the file.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -146,16 +151,13 @@ async fn connect(
     // All but what has a pool of its own below.
     let requests =
         config.database_max_connections - BACKGROUND_CONNECTIONS - PROMPT_CONNECTIONS - 1;
-    let limited = pool(requests).after_connect(|conn, _| {
-        Box::pin(async move { sqlx::raw_sql(REQUEST_LIMITS).execute(conn).await.map(drop) })
-    });
     Ok(Db {
         pools: Either::Postgres(PgPools {
-            requests: limited.connect_lazy_with(options.clone()),
-            background: pool(BACKGROUND_CONNECTIONS).connect_lazy_with(options.clone()),
-            prompt: pool(PROMPT_CONNECTIONS).connect_lazy_with(options.clone()),
-            lease: pool(1).connect_lazy_with(options.clone()),
-            session: pool(1)
+            requests: pool(requests, REQUEST_SESSION).connect_lazy_with(options.clone()),
+            background: pool(BACKGROUND_CONNECTIONS, SESSION).connect_lazy_with(options.clone()),
+            prompt: pool(PROMPT_CONNECTIONS, SESSION).connect_lazy_with(options.clone()),
+            lease: pool(1, SESSION).connect_lazy_with(options.clone()),
+            session: pool(1, SESSION)
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .connect_lazy_with(session.clone()),
@@ -164,12 +166,15 @@ async fn connect(
 }
 
 /// A pool whose connections cannot be lost to a server that has stopped answering: without a limit, one that is given back
-/// would hold its place for as long as TCP has hope.
-fn pool(connections: u32) -> PgPoolOptions {
+/// would hold its place for as long as TCP has hope. Each begins with the statements of `session`.
+fn pool(connections: u32, session: &'static str) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        .after_connect(move |conn, _| {
+            Box::pin(async move { sqlx::raw_sql(session).execute(conn).await.map(drop) })
+        })
         .before_acquire(|conn, meta| {
             Box::pin(async move {
                 if meta.idle_for < FRESH {
