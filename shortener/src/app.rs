@@ -42,6 +42,7 @@ use crate::{
     replicas::{self, Duties, Replicas},
     router,
     shutdown::{Signals, Tasks},
+    telemetry::Log,
     trace::Tracer,
     urls::{self, creator::Creator, http::Judgement},
 };
@@ -107,7 +108,7 @@ impl Hosts {
 }
 
 /// Runs the service until a signal ends it, or something that it cannot go on without.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, log: &Log) -> anyhow::Result<()> {
     cors::check(&config.access.cors_origins, config.mode())?;
     let mut signals = Signals::install();
     let tasks = Tasks::default();
@@ -117,6 +118,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let management = bind("management", config.management_listen).await?;
 
     let metrics = Arc::new(Metrics::new().context("could not set up the metrics")?);
+    metrics.of_log(log.dropped_lines())?;
     let readiness = Readiness::new(metrics.ready.clone());
     let management_stop = CancellationToken::new();
     serve_management(

@@ -61,12 +61,12 @@ fn routes() -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    telemetry::init(&config.log, config.trace.is_on())?;
-    app::run(config).await
+    let log = telemetry::init(&config.log, config.trace.is_on())?;
+    app::run(config, &log).await
 }
 
 async fn migrate(mut config: MigrateConfig) -> anyhow::Result<()> {
-    telemetry::init(&config.log, false)?;
+    let _log = telemetry::init(&config.log, false)?;
     config.database.migrate = shortener::config::Migrate::Auto;
     let url = config.database.url()?;
     open::open(&url, &config.database).await?.close().await;

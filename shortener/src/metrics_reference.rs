@@ -11,6 +11,7 @@ use crate::{
     client::print,
     database::watch::{POOLS_OF_POSTGRES, POOLS_OF_SQLITE},
     metrics::Metrics,
+    telemetry::DroppedLines,
 };
 
 const INTRODUCTION: &str = "\
@@ -35,6 +36,7 @@ fn reference() -> anyhow::Result<String> {
     // Those that depend on settings as well, and on either database.
     metrics.of_redis()?;
     metrics.of_traces()?;
+    metrics.of_log(DroppedLines::of(|| 0))?;
     let pools = [POOLS_OF_POSTGRES, POOLS_OF_SQLITE].concat();
     metrics.of_database(&pools)?;
     let mut text = INTRODUCTION.to_owned();

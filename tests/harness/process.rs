@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Process {
     child: Child,
     captured: Arc<Mutex<Captured>>,
+    /// Taken for each line of standard output: as long as somebody else has it, none is read.
+    listening: Arc<Mutex<()>>,
     readers: Vec<JoinHandle<()>>,
     /// Disconnected when both outputs have ended, as they do with the process.
     silence: Mutex<mpsc::Receiver<()>>,
@@ -56,6 +58,10 @@ pub struct StartFailure {
     /// Standard output and standard error, line by line as they came.
     pub output: String,
 }
+
+/// A process whose standard output nobody reads.
+#[derive(Debug)]
+pub struct Unheard<'a>(#[expect(dead_code, reason = "held")] MutexGuard<'a, ()>);
 
 #[derive(Debug, Default)]
 struct Captured {
@@ -99,22 +105,31 @@ impl Process {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program runs");
         let captured = Arc::new(Mutex::new(Captured::default()));
+        let listening = Arc::new(Mutex::new(()));
         let stdout = child.stdout.take().expect("its output is piped");
         let stderr = child.stderr.take().expect("its errors are piped");
         let (speaking, silence) = mpsc::channel();
-        let to_both: fn(&mut Captured, &str) = |captured, line| captured.both.push_str(line);
-        let to_stderr: fn(&mut Captured, &str) = |captured, line| {
+        let (both, held) = (Arc::clone(&captured), Arc::clone(&listening));
+        let heard = move |line: &str| {
+            drop(held.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut captured = both.lock().unwrap_or_else(PoisonError::into_inner);
+            captured.both.push_str(line);
+        };
+        let both = Arc::clone(&captured);
+        let complained = move |line: &str| {
+            let mut captured = both.lock().unwrap_or_else(PoisonError::into_inner);
             captured.both.push_str(line);
             captured.stderr.push_str(line);
         };
         let readers = vec![
-            capture(stdout, Arc::clone(&captured), speaking.clone(), to_both),
-            capture(stderr, Arc::clone(&captured), speaking, to_stderr),
+            capture(stdout, speaking.clone(), heard),
+            capture(stderr, speaking, complained),
         ];
         Self {
             _janitor: Janitor::watch(child.id(), directory),
             child,
             captured,
+            listening,
             readers,
             silence: Mutex::new(silence),
             _data_dir: data_dir,
@@ -128,6 +143,12 @@ impl Process {
     /// Standard output and standard error so far.
     pub fn output(&self) -> String {
         self.captured().both.clone()
+    }
+
+    /// Leaves its standard output unread for as long as the result is kept.
+    pub fn unheard(&self) -> Unheard<'_> {
+        let listening = self.listening.lock();
+        Unheard(listening.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The address of the `public` or the `management` listener, once the process has said it.
@@ -239,9 +260,8 @@ impl Drop for Janitor {
 /// Reads lines on a thread of their own: a full pipe would stop the child, whatever the test is busy with.
 fn capture(
     source: impl Read + Send + 'static,
-    captured: Arc<Mutex<Captured>>,
     speaking: mpsc::Sender<()>,
-    add: fn(&mut Captured, &str),
+    add: impl Fn(&str) + Send + 'static,
 ) -> JoinHandle<()> {
     thread::spawn(move || {
         let _speaking = speaking;
@@ -251,8 +271,7 @@ fn capture(
             .read_until(b'\n', &mut line)
             .is_ok_and(|read| read > 0)
         {
-            let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
-            add(&mut captured, &String::from_utf8_lossy(&line));
+            add(&String::from_utf8_lossy(&line));
             line.clear();
         }
     })

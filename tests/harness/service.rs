@@ -26,7 +26,7 @@ use crate::{
     eventually,
     front_door::FrontDoor,
     keys,
-    process::{Exit, Process, StartFailure},
+    process::{Exit, Process, StartFailure, Unheard},
     redis::Redis,
 };
 
@@ -99,6 +99,11 @@ impl Service {
     /// Standard output and standard error so far.
     pub fn output(&self) -> String {
         self.process.output()
+    }
+
+    /// Leaves its standard output unread for as long as the result is kept.
+    pub fn unheard(&self) -> Unheard<'_> {
+        self.process.unheard()
     }
 
     pub async fn get(&self, path: &str) -> Answer {

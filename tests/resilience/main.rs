@@ -3,6 +3,7 @@
 mod connections;
 mod crash;
 mod idempotency;
+mod log;
 mod postgres_away;
 mod settings;
 mod shutdown;
