@@ -26,14 +26,12 @@ const OF_THE_CLUSTER: [&str; 2] = ["ConfigMap kube-root-ca.crt", "ServiceAccount
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_but_what_retain_promises() {
     let cluster = Cluster::with_operator().await;
-    let kept = Installation::with(&cluster, "e2e-retain", json!({"version": "0.1.0"})).await;
+    let for_nobody = json!({"version": "0.1.0", "deletionPolicy": "Delete"});
+    let (kept, of_nobody) = tokio::join!(
+        Installation::with(&cluster, "e2e-retain", json!({"version": "0.1.0"})),
+        Installation::with(&cluster, "e2e-delete", for_nobody),
+    );
     let link = kept.make_link("https://example.com/kept").await;
-    let of_nobody = Installation::with(
-        &cluster,
-        "e2e-delete",
-        json!({"version": "0.1.0", "deletionPolicy": "Delete"}),
-    )
-    .await;
 
     for installation in [&kept, &of_nobody] {
         installation.api.delete(URL_SHORTENER, NAME).await;
