@@ -15,7 +15,7 @@ use crate::{
     access::{self, Access},
     bulk::Loader,
     clicks::{
-        Clicks,
+        Clicks, referrer,
         start::{Ingredients, Recording},
     },
     config::{Config, LimitsConfig},
@@ -219,6 +219,12 @@ struct Running {
     replicas: Option<Arc<Replicas>>,
 }
 
+/// The service's own hosts as referrers are counted by.
+fn own_sites(hosts: &[Host]) -> Vec<String> {
+    let names = hosts.iter().map(Host::name);
+    names.map(referrer::site).collect()
+}
+
 /// Starts it all: caches and journal first, and then being known to others, who rely on both.
 async fn start(
     config: &Config,
@@ -277,7 +283,7 @@ async fn start(
     let given = Ingredients {
         config: &config.clicks,
         data_dir: &config.database.data_dir,
-        own_hosts: config.access.public_hosts.iter().map(Host::site).collect(),
+        own_hosts: own_sites(&config.access.public_hosts),
         db: db.clone(),
         replicas: replicas.clone(),
         metrics: Arc::clone(&metrics.clicks),

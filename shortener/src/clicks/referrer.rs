@@ -29,7 +29,8 @@ pub fn host(header: &str, own_hosts: &[impl AsRef<str>]) -> Option<String> {
     (is_plain && !is_own && !host.is_empty() && host.len() <= LONGEST_HOST).then_some(host)
 }
 
-fn site(name: &str) -> String {
+/// The name of a site, however its host is spelled.
+pub fn site(name: &str) -> String {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     match name.strip_prefix("www.") {
         // `www.com` is a site of that name.
@@ -101,6 +102,14 @@ mod tests {
         check("https://sho.rt/abc", "");
         check("https://www.sho.rt/abc", "");
         check("http://127.0.0.1:8080/", "");
+    }
+
+    #[test]
+    fn ones_own_site_is_no_other_however_it_is_spelled() {
+        for own in ["www.example.com", "example.com", "www.com"] {
+            let found = host(&format!("https://{own}/abc"), &[site(own)]);
+            assert_eq!(found, None, "{own}");
+        }
     }
 
     #[test]

@@ -82,12 +82,9 @@ impl Host {
         self.name.contains('.') && !is_address && !self.is_loopback()
     }
 
-    /// The name as referrers are counted by: without `www.` and without the port.
-    pub fn site(&self) -> String {
-        self.name
-            .strip_prefix("www.")
-            .unwrap_or(&self.name)
-            .to_owned()
+    /// The name without the port.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
