@@ -57,6 +57,7 @@ on_each_database! {
             Backend::Sqlite => "select lower(hex(secret)) from api_key_secret",
             _ => "select encode(secret, 'hex') from api_key_secret",
         }).await;
+        assert_eq!(keyed.service.count(DROPPED).await, 0, "of what it said, all was heard");
         let exit = keyed.service.terminate().await;
         assert_eq!(exit.code, Some(0));
         assert!(exit.output.contains("TRACE"), "it said everything: {}", exit.output.len());
@@ -73,6 +74,8 @@ on_each_database! {
         assert!(!exit.output.to_lowercase().contains("bearer"), "no header of a request");
     }
 }
+
+const DROPPED: &str = "shortener_log_lines_dropped_total";
 
 /// Part of every secret below, and of nothing else.
 const SECRET: &str = "s3cr3t-0f-th3-t3sts";
@@ -167,6 +170,11 @@ async fn a_service_that_says_everything_tells_no_password_of_what_it_cannot_reac
     tells_nothing(
         "the list of processes",
         &String::from_utf8_lossy(&arguments),
+    );
+    assert_eq!(
+        service.count(DROPPED).await,
+        0,
+        "of what it said, all was heard"
     );
     let exit = service.terminate().await;
     assert!(exit.output.contains("TRACE"), "it said everything");

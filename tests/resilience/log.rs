@@ -41,13 +41,14 @@ async fn whoever_does_not_read_the_log_stops_nobody() {
     drop(unheard);
 
     eventually::holds("what is said from then on is heard", SOON, async || {
-        let dropped = service.metric(DROPPED).await;
-        assert_eq!(service.get("/nobody-asked-before").await.status, 404);
-        dropped == service.metric(DROPPED).await
+        assert_eq!(service.get("/urls/987654321").await.status, 404);
+        service.output().contains("/urls/987654321")
     })
     .await;
     service.signal(Signal::TERM);
     let exit = service.exit(STOP).await;
+    let last = r#""message":"stopped""#;
+    assert!(exit.output.contains(last), "its last words are heard, too");
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
 }
 

@@ -37,7 +37,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a session begins with. No plan is compiled: Postgres decides that by a guess of the cost, which grows with the table
-/// and not with what is read of it, and to compile takes longer than any statement of ours.
+/// and not with what is read of it, and to compile takes longer than a search.
 const SESSION: &str = "set jit = off";
 
 /// What a session for requests begins with: none may exceed these limits, so that those who ask for too much, or hang up,
