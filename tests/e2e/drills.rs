@@ -195,6 +195,12 @@ impl<'a> Drill<'a> {
         visitors: Visitors<'a>,
     ) -> Self {
         ready(installation).await;
+        if fault == Fault::NodeCutOff {
+            // Who reaches nobody is not counted, and who is cut off not scraped: until the node is given up, the rate is less.
+            let patient = json!({"stabilizationSeconds": 2 * Fault::NodeCutOff.unnoticed()});
+            let spec = json!({"scaling": {"autoscaled": {"scaleDown": patient}}});
+            installation.change(spec).await;
+        }
         if matches!(fault, Fault::NodeDrained | Fault::NodeCutOff) {
             let away = installation.cluster.other_node(home).await;
             until_one_is_on(installation, &away).await;
