@@ -114,7 +114,7 @@ manifests/install.yaml: charts/shortener-operator/files/crds/urlshorteners.yaml
 drawings: ## Draw the dashboards from a real Prometheus' answers into docs/images, since no test has a Grafana
 	@scripts/needs rust curl jq postgres-18 prometheus redis
 	cargo build --locked --bin shortener
-	DRAW=yes cargo test --locked --test monitoring every_panel_shows
+	source scripts/settings.sh && DRAW=yes cargo test --locked --test monitoring every_panel_shows
 
 .PHONY: deps
 deps: ## Check dependencies: licences, sources, bans, advisories (ADVISORIES=required in CI), unused ones
