@@ -63,16 +63,29 @@ impl Queue {
             mem::swap(&mut lines.waiting, &mut batch);
             lines.is_writing = true;
             drop(lines);
-            let written = output.write_all(&batch).and_then(|()| output.flush());
+            let lost = write(&mut output, &batch);
             let mut lines = self.lines();
-            if written.is_err() {
-                let lost = batch.split_inclusive(|byte| *byte == b'\n').count();
-                lines.dropped += u64::try_from(lost).unwrap_or(u64::MAX);
-            }
+            lines.dropped += u64::try_from(lost).unwrap_or(u64::MAX);
             lines.is_writing = false;
             self.done.notify_all();
         }
     }
+}
+
+/// Writes lines, and returns how many of them could not be written to their end.
+fn write(output: &mut impl Write, lines: &[u8]) -> usize {
+    let mut rest = lines;
+    while !rest.is_empty() {
+        match output.write(rest) {
+            Ok(0) => break,
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    // Whole lines leave nothing in a buffer.
+    _ = output.flush();
+    rest.split_inclusive(|byte| *byte == b'\n').count()
 }
 
 impl Log {
@@ -249,6 +262,13 @@ mod tests {
         reader.came.recv().unwrap();
         say(&log, b"there is room again\n");
         assert_eq!(dropped(), 2);
+    }
+
+    #[test]
+    fn what_could_be_written_before_a_failure_is_not_counted() {
+        let mut room = [0; 5];
+        let lost = write(&mut room.as_mut_slice(), b"one\ntwo\nthree\n");
+        assert_eq!((lost, &room), (2, b"one\nt"));
     }
 
     #[test]
