@@ -118,7 +118,7 @@ pub async fn run(config: Config, log: &Log) -> anyhow::Result<()> {
     let management = bind("management", config.management_listen).await?;
 
     let metrics = Arc::new(Metrics::new().context("could not set up the metrics")?);
-    metrics.of_log(log.dropped_lines())?;
+    metrics.of_log(log.dropped())?;
     let readiness = Readiness::new(metrics.ready.clone());
     let management_stop = CancellationToken::new();
     serve_management(

@@ -11,8 +11,8 @@ use prometheus::{
 use crate::{
     audit::log::AuditMetrics, clicks::metrics::ClickMetrics, database::watch::DatabaseMetrics,
     http::connections::ConnectionMetrics, links::metrics::LinkMetrics,
-    rate_limit::RateLimitMetrics, redis_client::RedisMetrics, telemetry::DroppedLines,
-    trace::TraceMetrics, urls::list::indexer::IndexMetrics,
+    rate_limit::RateLimitMetrics, redis_client::RedisMetrics, trace::TraceMetrics,
+    urls::list::indexer::IndexMetrics,
 };
 
 /// From a tenth of a millisecond, where cached redirects are, to the time at which requests are given up.
@@ -192,8 +192,8 @@ impl Metrics {
     }
 
     /// The metric of the process's log, to be called once.
-    pub fn of_log(&self, dropped: DroppedLines) -> prometheus::Result<()> {
-        self.registry.register(Box::new(dropped))
+    pub fn of_log(&self, dropped: &IntCounter) -> prometheus::Result<()> {
+        self.registry.register(Box::new(dropped.clone()))
     }
 
     /// All of them, as they are now.

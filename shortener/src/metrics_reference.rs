@@ -11,7 +11,7 @@ use crate::{
     client::print,
     database::watch::{POOLS_OF_POSTGRES, POOLS_OF_SQLITE},
     metrics::Metrics,
-    telemetry::DroppedLines,
+    telemetry,
 };
 
 const INTRODUCTION: &str = "\
@@ -36,7 +36,7 @@ fn reference() -> anyhow::Result<String> {
     // Those that depend on settings as well, and on either database.
     metrics.of_redis()?;
     metrics.of_traces()?;
-    metrics.of_log(DroppedLines::of(|| 0))?;
+    metrics.of_log(&telemetry::dropped_lines())?;
     let pools = [POOLS_OF_POSTGRES, POOLS_OF_SQLITE].concat();
     metrics.of_database(&pools)?;
     let mut text = INTRODUCTION.to_owned();

@@ -12,7 +12,7 @@ use crate::{
     trace::statements::{OfTracedRequests, Statements},
 };
 
-pub use writer::{DroppedLines, Log};
+pub use writer::{Log, dropped_lines};
 
 /// Installs the process-wide subscriber: one JSON object per line, or text for a person at a terminal. Where requests are
 /// traced, it listens for their statements, too. What is logged is written until the result is dropped.

@@ -10,11 +10,7 @@ use std::{
     time::Duration,
 };
 
-use prometheus::{
-    IntCounter,
-    core::{Collector, Desc},
-    proto::MetricFamily,
-};
+use prometheus::IntCounter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How many bytes of lines may wait; as many may be on their way out.
@@ -31,9 +27,10 @@ pub struct Log(Arc<Queue>);
 #[derive(Clone, Debug)]
 pub(super) struct Waiting(Arc<Queue>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
     lines: Mutex<Lines>,
+    dropped: IntCounter,
     /// Told when there is something for the thread to do.
     more: Condvar,
     /// Told when it has done all that there was.
@@ -44,7 +41,6 @@ struct Queue {
 struct Lines {
     waiting: Vec<u8>,
     is_writing: bool,
-    dropped: u64,
 }
 
 impl Queue {
@@ -64,9 +60,8 @@ impl Queue {
             lines.is_writing = true;
             drop(lines);
             let lost = write(&mut output, &batch);
-            let mut lines = self.lines();
-            lines.dropped += u64::try_from(lost).unwrap_or(u64::MAX);
-            lines.is_writing = false;
+            self.dropped.inc_by(u64::try_from(lost).unwrap_or(u64::MAX));
+            self.lines().is_writing = false;
             self.done.notify_all();
         }
     }
@@ -91,7 +86,12 @@ fn write(output: &mut impl Write, lines: &[u8]) -> usize {
 impl Log {
     /// Starts the thread that writes to `output`.
     pub(super) fn start(output: impl Write + Send + 'static) -> io::Result<Self> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue {
+            lines: Mutex::default(),
+            dropped: dropped_lines(),
+            more: Condvar::new(),
+            done: Condvar::new(),
+        });
         let of_thread = Arc::clone(&queue);
         thread::Builder::new()
             .name("log".to_owned())
@@ -103,10 +103,9 @@ impl Log {
         Waiting(Arc::clone(&self.0))
     }
 
-    /// How many lines were dropped, as a metric.
-    pub fn dropped_lines(&self) -> DroppedLines {
-        let queue = Arc::clone(&self.0);
-        DroppedLines::of(move || queue.lines().dropped)
+    /// Counts the lines that were dropped.
+    pub fn dropped(&self) -> &IntCounter {
+        &self.0.dropped
     }
 }
 
@@ -123,7 +122,7 @@ impl Write for Waiting {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut lines = self.0.lines();
         if lines.waiting.len() + line.len() > ROOM {
-            lines.dropped += 1;
+            self.0.dropped.inc();
         } else {
             lines.waiting.extend_from_slice(line);
             self.0.more.notify_one();
@@ -144,38 +143,11 @@ impl MakeWriter<'_> for Waiting {
     }
 }
 
-/// The metric of lines that were dropped.
-pub struct DroppedLines {
-    total: Box<dyn Fn() -> u64 + Send + Sync>,
-    /// Tells what it is, and stays at 0.
-    description: IntCounter,
-}
-
-impl DroppedLines {
-    pub fn of(total: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self {
-            total: Box::new(total),
-            description: Self::counter(),
-        }
-    }
-
-    fn counter() -> IntCounter {
-        let name = "shortener_log_lines_dropped_total";
-        let help = "Lines of the log that could not be written, or had no room while nobody read those before them.";
-        IntCounter::new(name, help).expect("the name is valid")
-    }
-}
-
-impl Collector for DroppedLines {
-    fn desc(&self) -> Vec<&Desc> {
-        self.description.desc()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let now = Self::counter();
-        now.inc_by((self.total)());
-        now.collect()
-    }
+/// The metric of lines that were dropped, at 0.
+pub fn dropped_lines() -> IntCounter {
+    let name = "shortener_log_lines_dropped_total";
+    let help = "Lines of the log that could not be written, or had no room while nobody read those before them.";
+    IntCounter::new(name, help).expect("the name is valid")
 }
 
 #[cfg(test)]
@@ -249,7 +221,7 @@ mod tests {
     #[test]
     fn what_has_no_room_is_dropped_and_counted() {
         let (log, reader) = slow();
-        let dropped = || log.0.lines().dropped;
+        let dropped = || log.dropped().get();
         say(&log, b"on its way\n");
         reader.came.recv().unwrap();
         let quarter = vec![b'x'; ROOM / 4];
@@ -274,10 +246,10 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_counted() {
         let (log, reader) = slow();
-        let counted = log.dropped_lines();
+        let counted = log.dropped().clone();
         say(&log, b"one\ntwo\n");
         drop(reader);
         drop(log);
-        assert_eq!((counted.total)(), 2);
+        assert_eq!(counted.get(), 2);
     }
 }
