@@ -109,21 +109,26 @@ impl Process {
         let stdout = child.stdout.take().expect("its output is piped");
         let stderr = child.stderr.take().expect("its errors are piped");
         let (speaking, silence) = mpsc::channel();
-        let (both, held) = (Arc::clone(&captured), Arc::clone(&listening));
-        let heard = move |line: &str| {
-            drop(held.lock().unwrap_or_else(PoisonError::into_inner));
-            let mut captured = both.lock().unwrap_or_else(PoisonError::into_inner);
-            captured.both.push_str(line);
-        };
-        let both = Arc::clone(&captured);
-        let complained = move |line: &str| {
-            let mut captured = both.lock().unwrap_or_else(PoisonError::into_inner);
+        let to_both: fn(&mut Captured, &str) = |captured, line| captured.both.push_str(line);
+        let to_stderr: fn(&mut Captured, &str) = |captured, line| {
             captured.both.push_str(line);
             captured.stderr.push_str(line);
         };
         let readers = vec![
-            capture(stdout, speaking.clone(), heard),
-            capture(stderr, speaking, complained),
+            capture(
+                stdout,
+                Arc::clone(&listening),
+                Arc::clone(&captured),
+                speaking.clone(),
+                to_both,
+            ),
+            capture(
+                stderr,
+                Arc::default(),
+                Arc::clone(&captured),
+                speaking,
+                to_stderr,
+            ),
         ];
         Self {
             _janitor: Janitor::watch(child.id(), directory),
@@ -257,11 +262,14 @@ impl Drop for Janitor {
     }
 }
 
-/// Reads lines on a thread of their own: a full pipe would stop the child, whatever the test is busy with.
+/// Reads lines on a thread of their own: a full pipe would stop the child, whatever the test is busy with, unless it has
+/// `listening`.
 fn capture(
     source: impl Read + Send + 'static,
+    listening: Arc<Mutex<()>>,
+    captured: Arc<Mutex<Captured>>,
     speaking: mpsc::Sender<()>,
-    add: impl Fn(&str) + Send + 'static,
+    add: fn(&mut Captured, &str),
 ) -> JoinHandle<()> {
     thread::spawn(move || {
         let _speaking = speaking;
@@ -271,7 +279,9 @@ fn capture(
             .read_until(b'\n', &mut line)
             .is_ok_and(|read| read > 0)
         {
-            add(&String::from_utf8_lossy(&line));
+            drop(listening.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut captured = captured.lock().unwrap_or_else(PoisonError::into_inner);
+            add(&mut captured, &String::from_utf8_lossy(&line));
             line.clear();
         }
     })
